@@ -1,0 +1,168 @@
+# Common functions of the programs in ci/. To be read with `.'; sets TOP.
+
+LC_ALL=C
+export LC_ALL
+umask 022
+
+TOP=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+BUILD=$TOP/build
+STATE=$BUILD/.state
+PROG=${0##*/}
+
+# say - progress and remarks, apart from any result on standard output
+
+say() {
+    echo "$PROG: $*" >&2
+}
+
+# die - one clear message, and out
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# usage - the comment block at the top of a program is its manual
+
+usage() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+# cleanup_on_exit - remove temporary files however the program ends
+#
+# A signal must end in `exit', or the EXIT trap is not run.
+
+TEMPORARY=
+cleanup_on_exit() {
+    TEMPORARY="$TEMPORARY $1"
+    trap 'rm -rf $TEMPORARY' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# cache_dir - where upstream's source is kept; outlives `make clean'
+
+cache_dir() {
+    echo "${POSTFIX_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/postfix-tls-fallback}"
+}
+
+# upstream_field - RELEASE N: a column of the table, nothing if not listed
+
+upstream_field() {
+    awk -v line="$1" -v n="$2" '$1 == line { print $n }' "$TOP/ci/upstream.table"
+}
+
+# hash_of - SHA-256 of a file, or of standard input
+
+hash_of() {
+    sha256sum "$@" | cut -d' ' -f1
+}
+
+# release_of - 3.10.13 -> 3.10
+
+release_of() {
+    echo "$1" | sed -n 's/^\([0-9]*\.[0-9]*\)\..*/\1/p'
+}
+
+# version_in - the version that mail_version.h (standard input) gives
+
+version_in() {
+    sed -n 's/^#define[	 ]*MAIL_VERSION_NUMBER[	 ]*"\([0-9.]*\)".*/\1/p'
+}
+
+# supported_releases - the release lines that have a patch series
+
+supported_releases() {
+    for dir in "$TOP"/patches/*/series; do
+	[ -f "$dir" ] && basename "$(dirname "$dir")"
+    done | sort -V | tr '\n' ' ' | sed 's/ $//'
+}
+
+# require_supported - RELEASE: stop unless there is a series for it
+
+require_supported() {
+    [ -f "$TOP/patches/$1/series" ] ||
+	die "Postfix $1 is not supported: there is no patches/$1/series" \
+	    "(supported: $(supported_releases))"
+}
+
+# default_release - what the latest `makefiles' chose, else the first supported
+
+default_release() {
+    if [ -s "$STATE/release" ]; then
+	cat "$STATE/release"
+    else
+	awk '!/^#/ { print $1 }' "$TOP/ci/upstream.table" | while read -r line; do
+	    [ ! -f "$TOP/patches/$line/series" ] || { echo "$line"; break; }
+	done
+    fi
+}
+
+# release_wanted - the release line to work on; $RELEASE wins
+
+release_wanted() {
+    if [ -n "$RELEASE" ]; then
+	echo "$RELEASE"
+    else
+	default_release
+    fi
+}
+
+# upstream_dir - RELEASE: the pristine source, as ci/prepare unpacked it
+
+upstream_dir() {
+    readlink -f "$BUILD/upstream/$1"
+}
+
+# series_of - RELEASE: names of the patches, in order
+
+series_of() {
+    sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$TOP/patches/$1/series" |
+	awk '{ print $1 }'
+}
+
+# apply_series - RELEASE TREE VERSION: stops with file, hunk and version
+#
+# No fuzz: a hunk that no longer fits exactly wants a human eye.
+
+apply_series() {
+    for name in $(series_of "$1"); do
+	[ -f "$TOP/patches/$1/$name" ] ||
+	    die "patches/$1/series names $name, which does not exist"
+	patch -d "$2" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
+	    <"$TOP/patches/$1/$name" >"$2.patch.log" 2>&1 || {
+	    sed 's/^/    /' "$2.patch.log" >&2
+	    rejects=$(awk '
+		/^[Pp]atching file / || /^checking file / {
+		    file = $3; gsub(/\047/, "", file)
+		}
+		/FAILED at/ { printf "%s%s hunk %s", sep, file, $2; sep = ", " }
+		/^can.t find file to patch/ { missing = 1 }
+		missing && /^\|\+\+\+ / {
+		    sub(/^[ab]\//, "", $2)
+		    printf "%s%s (no such file)", sep, $2; sep = ", "
+		    missing = 0
+		}
+	    ' "$2.patch.log")
+	    rm -f "$2.patch.log"
+	    die "patches/$1/$name does not apply to Postfix $3:" \
+		"${rejects:-see above}"
+	}
+    done
+    rm -f "$2.patch.log"
+}
+
+# overlay_added - TREE: put the files of postfix/ in their place
+
+overlay_added() {
+    (cd "$TOP/postfix" && find . -type f ! -name '*~' ! -name '.*') |
+    while read -r file; do
+	[ ! -e "$1/$file" ] || {
+	    say "error: postfix/${file#./} shadows a file of upstream's"
+	    exit 1
+	}
+	mkdir -p "$1/$(dirname "$file")" &&
+	    cp -p "$TOP/postfix/$file" "$1/$file" || exit 1
+    done || exit 1
+}
