@@ -1,0 +1,44 @@
+"""One World for all cases of the selected tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import Case, World  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "cases(*cases): the cases that a test works with")
+
+
+def cases_of(item):
+    """The cases of one test: its "case" argument and its "cases" marker."""
+    found = []
+    for mark in item.iter_markers("cases"):
+        found.extend(mark.args)
+    callspec = getattr(item, "callspec", None)
+    if callspec and isinstance(callspec.params.get("case"), Case):
+        found.append(callspec.params["case"])
+    return found
+
+
+@pytest.fixture(scope="session")
+def world(request):
+    """Postfix and the servers, with the mail of all one-message cases sent."""
+    cases, batch = {}, {}
+    for item in request.session.items:
+        for case in cases_of(item):
+            assert cases.setdefault(case.name, case) == case, case.name
+            if case.expect is not None:
+                batch[case.name] = case
+    world = World(list(cases.values()))
+    world.start()
+    try:
+        world.deliver(*batch.values())
+        yield world
+    finally:
+        world.stop()

@@ -1,0 +1,26 @@
+"""The text of "detail" in fallback warnings, by obstacle.
+
+These are OpenSSL's own words for a certificate that failed verification, and
+Postfix's words for everything else.  {namaddr} is the server's name[address].
+"""
+
+UNKNOWN_CA = "unable to get local issuer certificate"
+SELF_SIGNED = "self-signed certificate"
+EXPIRED = "certificate has expired"
+WRONG_NAME = "hostname mismatch"
+NO_FINGERPRINT_MATCH = "no matching fingerprint"
+NO_TLSA_MATCH = "no matching DANE TLSA records"
+NO_STARTTLS = "STARTTLS was not offered by host {namaddr}"
+REFUSED_454 = "host {namaddr} refused to start TLS: 454 4.7.0 not now"
+REFUSED_502 = "host {namaddr} refused to start TLS: 502 5.5.1 no such command"
+HANDSHAKE = "Cannot start TLS: handshake failure"
+LOST = "lost connection with {namaddr} while %s"
+
+# Where the connection can be lost, and what Postfix was doing then.
+WHILE = {
+    "EHLO": "performing the EHLO handshake",
+    "MAIL": "sending MAIL FROM",
+    "RCPT": "sending RCPT TO",
+    "DATA": "sending DATA command",
+    "dot": "sending end of data -- message may be sent more than once",
+}

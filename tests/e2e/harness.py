@@ -1,0 +1,551 @@
+"""Cases: what is set up, what is sent, and what must have happened.
+
+A Case is data: the servers of one destination, how that destination is
+configured, and the mail that goes there.  All selected cases share one Postfix
+instance: every case has its own domain, host names and addresses, and a case
+that needs other parameter values gets its own delivery service.  World sets
+all that up, sends the mail and hands out, per case, a Result: the log lines,
+what the servers recorded, the state of the queue.  Expect is what a Result is
+compared with.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import postfix
+from peer import Behaviour, Peers, Transcript
+from pki import Pki
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "build" / "e2e"
+PATIENCE = 120                          # seconds until a delivery is overdue
+AGE = 2                                 # seconds; older than OLD_ENOUGH's limit
+
+# With this limit a message that was held for AGE seconds counts as old.
+OLD_ENOUGH = {"minimal_backoff_time": "1"}
+
+FULL_FIELDS = ("relay level policy configured auth protocol cipher cert_digest "
+               "spki_digest reason nexthop kex fs sigalg sni reuse queue_id "
+               "nrcpt size dsn").split()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One destination, and the mail for it."""
+
+    name: str
+    peers: tuple = (Behaviour(),)
+    policy: str = ""                    # the policy table entry
+    fallback: str = ""                  # smtp_ or lmtp_tls_fallback_level
+    template: str = "full"              # smtp_ or lmtp_tls_audit_template
+    params: tuple = ()                  # more parameters, as (name, value)
+    agent: str = "smtp"                 # smtp, lmtp
+    nexthop: str = "[{host}]"           # may use {host} {addr} {domain}
+    policy_key: str = ""                # when not the nexthop
+    recipients: tuple = ("user",)
+    hold: bool = False                  # sent when it is AGE seconds old
+    headers: tuple = ()
+    body: str = "Hello.\n"
+    sendmail: tuple = ()                # more sendmail options
+    expect: object = None
+
+    @property
+    def domain(self):
+        return self.name + ".test"
+
+
+@dataclass(frozen=True)
+class Fell:
+    """One fallback warning: fields after nexthop."""
+
+    policy: str
+    level: str
+    reason: str
+    detail: str
+    host: int = 0                       # index of the server
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One "fallback refused" warning: fields after nexthop."""
+
+    policy: str
+    fallback: str
+    reason: str
+    rule: str
+    host: int = 0
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit line; what is not here comes from the server's record."""
+
+    level: str
+    configured: str
+    auth: str
+    policy: str = ""
+    reason: str = ""
+    nrcpt: int = 1
+    dsn: str = "2.0.0"
+    reuse: int = 0
+    host: int = 0
+    connection: int = -1                # of this server's: which one, in order
+
+
+@dataclass(frozen=True)
+class Expect:
+    """What must have happened."""
+
+    status: str = "sent"                # sent, deferred, bounced; per recipient
+    dsn: str = "2.0.0"
+    reason: str = ""                    # text in the status line's parentheses
+    statuses: tuple = ()                # (dsn, status) when recipients differ
+    warnings: tuple = ()                # Fell and Refused, in order
+    audit: tuple = ()
+    connections: int = 1
+    handshakes: int = 1                 # attempted
+    clear_mails: int = 0                # MAIL commands outside TLS
+    messages: int = 1                   # accepted by the servers
+
+
+class World:
+    """Postfix, the servers, and all cases."""
+
+    def __init__(self, cases, output=OUTPUT, plain=False, main=None):
+        self.output = Path(output)
+        for leftover in self.output.glob("*/failure"):
+            shutil.rmtree(leftover.parent)
+        self.plain = plain              # no fallback, no template anywhere
+        self.cases = {case.name: case for case in cases}
+        self.main = main or {}
+        self.postfix = postfix.Postfix()
+        self.output.mkdir(parents=True, exist_ok=True)
+        self.transcript = Transcript(self.output / "transcript.jsonl")
+        self.peers = Peers(Pki("/var/tmp/e2e-pki"), self.transcript)
+        self.sent = {}                  # case name -> message IDs
+        self.queue_ids = {}             # message ID -> queue ID
+        self.injected_at = {}
+        self._next_address = 0
+        self.behaviours = {}            # case name -> its servers, placed
+        for case in cases:
+            self._place(case)
+
+    # Setting up.
+
+    def _address(self):
+        """The next loopback address that nobody uses."""
+        self._next_address += 1
+        return "127.%d.%d.%d" % (10 + self._next_address // 40000,
+                                 self._next_address // 200 % 200,
+                                 self._next_address % 200 + 1)
+
+    def _place(self, case):
+        """Give a case's servers their names and addresses."""
+        placed = []
+        for number, behaviour in enumerate(case.peers):
+            port = behaviour.port
+            if case.agent == "lmtp" and port == 25:
+                port = 24
+            addr = behaviour.addr or self._address()
+            host = (addr if "{addr}" in case.nexthop
+                    else behaviour.host or "mx%d.%s" % (number, case.domain))
+            placed.append(dataclasses.replace(
+                behaviour, port=port, lmtp=case.agent == "lmtp",
+                addr=addr, host=host))
+        self.behaviours[case.name] = placed
+        for behaviour in placed:
+            self.peers.add(behaviour)
+
+    def nexthop(self, case):
+        first = self.behaviours[case.name][0]
+        return case.nexthop.format(host=first.host, addr=first.addr,
+                                   domain=case.domain)
+
+    def policy_of(self, case):
+        """The policy table entry; in a plain run without our attribute."""
+        if not self.plain:
+            return case.policy
+        return " ".join(word for word in case.policy.split()
+                        if not word.startswith("fallback="))
+
+    def params_of(self, case):
+        params = dict(case.params)
+        if not self.plain:
+            prefix = case.agent + "_tls_"
+            if case.fallback:
+                params[prefix + "fallback_level"] = case.fallback
+            if case.template:
+                params[prefix + "audit_template"] = case.template
+        first = self.behaviours[case.name][0]
+        if case.hold:
+            params.update(OLD_ENOUGH)
+        if first.wrapper:
+            params[case.agent + "_tls_wrappermode"] = "yes"
+        return params
+
+    def service_of(self, case):
+        """The name of the delivery service with this case's parameters."""
+        wanted = json.dumps([case.agent, self.params_of(case)], sort_keys=True)
+        return case.agent[0] + hashlib.sha256(wanted.encode()).hexdigest()[:8]
+
+    def start(self):
+        hosts = ["127.0.0.1 localhost client.test"]
+        services, transport, policy = {}, {"sender.test": "discard:"}, {}
+        for case in self.cases.values():
+            for placed in self.behaviours[case.name]:
+                hosts.append("%s %s" % (placed.addr, placed.host))
+            service = self.service_of(case)
+            services[service] = (case.agent, self.params_of(case))
+            nexthop = self.nexthop(case)
+            transport[case.domain] = "%s:%s" % (service, nexthop)
+            if case.policy:
+                policy[case.policy_key or nexthop] = self.policy_of(case)
+        Path("/etc/hosts").write_text("\n".join(hosts) + "\n")
+        ca_file = str(self.peers.pki.ca_file)
+        main = {"smtp_tls_CAfile": ca_file, "lmtp_tls_CAfile": ca_file,
+                **self.main}
+        self.postfix.configure(main, services, transport, policy)
+        self.peers.start()
+        self.postfix.start()
+
+    def stop(self):
+        self.postfix.stop()
+        postfix.Postfix.keep(self.output)
+        shutil.copy(postfix.LOG_FILE, self.output / "maillog")
+
+    # Sending.
+
+    def send(self, case, **options):
+        """Submit one message for a case; return its message ID."""
+        sent = self.sent.setdefault(case.name, [])
+        message_id = "%s.%d@e2e" % (case.name, len(sent))
+        sent.append(message_id)
+        self.postfix.sendmail(
+            message_id,
+            ["%s@%s" % (local, case.domain) for local in
+             options.pop("recipients", case.recipients)],
+            hold=options.pop("hold", case.hold),
+            headers=options.pop("headers", case.headers),
+            body=options.pop("body", case.body),
+            options=options.pop("sendmail", case.sendmail), **options)
+        self.injected_at[message_id] = time.time()
+        return message_id
+
+    def release(self, message_ids):
+        """Let held messages go when they are old enough."""
+        queue_ids = {}
+        for message_id in message_ids:
+            queue_id = self.postfix.queue_id(message_id)
+            queue_ids[message_id] = queue_id
+        for message_id in message_ids:
+            remaining = self.injected_at[message_id] + AGE - time.time()
+            if remaining > 0:           # it is the age that is waited for
+                time.sleep(remaining)
+        if queue_ids:
+            postfix.run("postsuper", "-H", "-",
+                        input="\n".join(queue_ids.values()) + "\n")
+            for queue_id in queue_ids.values():
+                postfix.run("postqueue", "-i", queue_id)
+
+    def finish(self, message_ids):
+        """Wait until Postfix is done with these messages, for now."""
+        deadline = time.time() + PATIENCE
+        for message_id in message_ids:
+            self.queue_ids[message_id] = self.postfix.queue_id(message_id)
+        wanted = {self.queue_ids[message_id] for message_id in message_ids}
+        log = self.postfix.log
+        done, seen = set(), 0
+        while wanted - done:
+            if time.time() > deadline:
+                raise TimeoutError("still under way: %s" % ", ".join(
+                    message_id for message_id in message_ids
+                    if self.queue_ids[message_id] in wanted - done))
+            for line in log.lines[seen:]:
+                seen += 1
+                if line.text.endswith(": removed"):
+                    done.add(line.text.split(":")[0])
+            for queue_id in wanted - done:
+                if self._is_deferred(queue_id):
+                    done.add(queue_id)
+            if wanted - done:
+                time.sleep(postfix.POLL)
+        log.barrier()
+        names = {message_id.rsplit(".", 1)[0] for message_id in message_ids}
+        self._wait_for_hang_up(names, deadline)
+
+    @staticmethod
+    def _is_deferred(queue_id):
+        """Whether an attempt was made and the message waits for the next."""
+        spool = Path("/var/spool/postfix")
+        return ((spool / "deferred" / queue_id[0] / queue_id).exists()
+                and (spool / "defer" / queue_id[0] / queue_id).exists())
+
+    def _wait_for_hang_up(self, names, deadline):
+        """Wait until the servers have seen the end of each connection."""
+        addresses = {(placed.addr, placed.port) for name in names
+                     for placed in self.behaviours[name]
+                     if not self.keeps_connections(self.cases[name])}
+
+        def all_closed(events):
+            open_ = set()
+            for event in events:
+                if (event["addr"], event["port"]) in addresses:
+                    if event["event"] == "connect":
+                        open_.add(event["connection"])
+                    elif event["event"] == "close":
+                        open_.discard(event["connection"])
+            return not open_
+
+        if not self.transcript.wait_for(all_closed, deadline - time.time()):
+            raise TimeoutError("a connection stays open: " + ", ".join(names))
+
+    def keeps_connections(self, case):
+        """Whether the connections of a case outlive its deliveries."""
+        params = dict(case.params)
+        return any(key.endswith(("connection_cache_destinations",
+                                 "tls_connection_reuse")) for key in params)
+
+    def deliver(self, *cases):
+        """Send one message for each case and wait for all of them."""
+        message_ids = [self.send(case) for case in cases]
+        self.release([message_id for message_id, case
+                      in zip(message_ids, cases) if case.hold])
+        self.finish(message_ids)
+        return message_ids
+
+    # Looking.
+
+    def result(self, case, message_ids=None):
+        return Result(self, case, message_ids or self.sent[case.name])
+
+
+class Result:
+    """What happened to (some of) the messages of a case."""
+
+    def __init__(self, world, case, message_ids):
+        self.world, self.case = world, case
+        self.message_ids = message_ids
+        self.queue_ids = [world.queue_ids[message_id]
+                          for message_id in message_ids]
+        self.servers = world.behaviours[case.name]
+        self.nexthop = world.nexthop(case)
+        pattern = re.compile(r"(?:warning: )?(%s): " % "|".join(self.queue_ids))
+        own = set(self.queue_ids)
+        hosts = {"%s[%s]" % (placed.host, placed.addr)
+                 for placed in self.servers}
+        self.log = []                   # lines about our messages
+        self.tls_log = []               # lines about our servers' TLS
+        for line in world.postfix.log.lines:
+            match = pattern.match(line.text)
+            if match and match[1] in own:
+                self.log.append(line)
+            elif any(host in line.text for host in hosts):
+                self.tls_log.append(line)
+        self.events = [event for event in world.transcript.events()
+                       if any((event["addr"], event["port"])
+                              == (placed.addr, placed.port)
+                              for placed in self.servers)]
+
+    # The log.
+
+    def agent_lines(self):
+        """What the delivery agent logged about our messages."""
+        return [line for line in self.log
+                if line.program.endswith(("/smtp", "/lmtp"))]
+
+    def texts(self, marker):
+        return [line.text for line in self.agent_lines()
+                if marker in line.text]
+
+    def statuses(self):
+        """(recipient, dsn, status, reason) of every delivery status line."""
+        found = []
+        for line in self.log:
+            match = re.match(r"\w+: to=<([^>]*)>.*, dsn=([\d.]+), "
+                             r"status=(\w+) \((.*)\)$", line.text)
+            if match:
+                found.append(match.groups())
+        return found
+
+    def qmgr_size(self, queue_id):
+        for line in self.log:
+            match = re.match(queue_id + r": from=<[^>]*>, size=(\d+)",
+                             line.text)
+            if match:
+                return int(match[1])
+        raise AssertionError("no size logged for " + queue_id)
+
+    # The servers.
+
+    def of(self, kind, server=None):
+        return [event for event in self.events if event["event"] == kind
+                and (server is None or event["addr"] == server.addr)]
+
+    def connections(self, server=None):
+        return self.of("connect", server)
+
+    def commands(self, verb, tls=None):
+        return [event for event in self.of("command")
+                if event["text"].upper().split(" ")[0] == verb
+                and (tls is None or event["tls"] == tls)]
+
+    def relay(self, server):
+        return "%s[%s]:%d" % (server.host, server.addr, server.port)
+
+    # Comparing.
+
+    def audit_line(self, audit, queue_id):
+        """The audit line that the server's own record asks for."""
+        server = self.servers[audit.host]
+        connections = self.connections(server)
+        if not connections:
+            return "no audit line: nobody connected to " + server.host
+        connection = connections[audit.connection]["connection"]
+        shown = [event for event in self.of("handshake", server)
+                 if event["connection"] == connection and event["ok"]]
+        values = {
+            "relay": self.relay(server), "level": audit.level,
+            "policy": audit.policy, "configured": audit.configured,
+            "auth": audit.auth, "reason": audit.reason,
+            "nexthop": self.nexthop, "queue_id": queue_id,
+            "nrcpt": audit.nrcpt, "size": self.qmgr_size(queue_id),
+            "dsn": audit.dsn, "reuse": audit.reuse or "",
+        }
+        if shown:
+            tls = shown[0]
+            secret = tls["protocol"] == "TLSv1.3" or "DHE" in tls["cipher"]
+            values.update(
+                protocol=tls["protocol"], cipher=tls["cipher"],
+                cert_digest=tls["cert_digest"],
+                spki_digest=tls["spki_digest"], sni=tls["sni"],
+                kex=self.kex_name(tls), fs="yes" if secret else "no",
+                sigalg=tls["signature"] if tls["protocol"] == "TLSv1.3"
+                and not tls["resumed"] else "")
+        return "%s: tlsaudit: %s" % (queue_id, ", ".join(
+            "%s=%s" % (name, values[name]) for name in FULL_FIELDS
+            if values.get(name, "") != ""))
+
+    @staticmethod
+    def kex_name(tls):
+        """What Postfix can know: in TLS 1.2 no more than the cipher's name."""
+        if tls["protocol"] == "TLSv1.3":
+            return tls["kex"]
+        family = tls["cipher"].split("-")[0]
+        return family if family in ("ECDHE", "DHE") else "RSA"
+
+    def warning_line(self, warning, queue_id):
+        server = self.servers[warning.host]
+        start = "warning: %s: tls fallback%s: relay=%s, nexthop=%s, policy=%s, " % (
+            queue_id, " refused" if isinstance(warning, Refused) else "",
+            self.relay(server), self.nexthop, warning.policy)
+        if isinstance(warning, Refused):
+            return start + "fallback=%s, reason=%s, rule=%s" % (
+                warning.fallback, warning.reason, warning.rule)
+        return start + "level=%s, reason=%s, detail=%s" % (
+            warning.level, warning.reason, self.expand(warning.detail, server))
+
+    def expand(self, text, server):
+        return text.format(host=server.host, addr=server.addr,
+                           port=server.port,
+                           namaddr="%s[%s]" % (server.host, server.addr))
+
+    def summary(self, expect):
+        """The facts in a form that an Expect can be compared with."""
+        queue = self.world.postfix.queue()
+        facts = {
+            "status": [status[1:3] for status in self.statuses()],
+            "in queue": [queue[queue_id]["queue_name"] if queue_id in queue
+                         else "gone" for queue_id in self.queue_ids],
+            "warnings": self.texts(": tls fallback"),
+            "audit": self.texts(": tlsaudit: "),
+            "connections": len(self.connections()),
+            "handshakes": len(self.of("handshake")),
+            "MAIL in cleartext": len(self.commands("MAIL", tls=False)),
+            "messages": len(self.of("message")),
+        }
+        if expect.reason:
+            facts["why"] = sorted({status[3] for status in self.statuses()})
+        return facts
+
+    def expected(self, expect):
+        queue_id = self.queue_ids[0]
+        statuses = (list(expect.statuses) or [(expect.dsn, expect.status)]
+                    * len(self.case.recipients))
+        waits = any(status == "deferred" for _, status in statuses)
+        facts = {
+            "status": statuses,
+            "in queue": ["deferred" if waits else "gone"],
+            "warnings": [self.warning_line(warning, queue_id)
+                         for warning in expect.warnings],
+            "audit": [self.audit_line(audit, queue_id)
+                      for audit in expect.audit],
+            "connections": expect.connections,
+            "handshakes": expect.handshakes,
+            "MAIL in cleartext": expect.clear_mails,
+            "messages": expect.messages,
+        }
+        if expect.reason:
+            facts["why"] = [self.expand(expect.reason, self.servers[0])]
+        return facts
+
+    def check(self, expect):
+        """Compare with what must have happened; keep the evidence if not."""
+        __tracebackhide__ = True
+        try:
+            differences(self.expected(expect), self.summary(expect))
+            self.check_logged_security()
+        except Exception as error:
+            self.keep(error)
+            raise
+
+    def check_logged_security(self):
+        """What the audit lines call auth is what the TLS summary called it."""
+        for text in self.texts(": tlsaudit: "):
+            fields = parse_audit(text)
+            if fields.get("auth") == "Cleartext" or fields.get("reuse"):
+                continue
+            established = [line.text.split(" ")[0] for line in self.tls_log
+                           if "TLS connection established to %s"
+                           % fields["relay"] in line.text]
+            assert established and established[-1] == fields["auth"]
+
+    def keep(self, error):
+        """Leave log, transcript and configuration in a folder of this case."""
+        folder = self.world.output / self.case.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "failure").write_text("%s: %s\n" % (
+            type(error).__name__, error))
+        (folder / "log").write_text("".join(
+            "%s\n" % line for line in self.tls_log + self.log))
+        (folder / "transcript.jsonl").write_text("".join(
+            json.dumps(event) + "\n" for event in self.events))
+        postfix.Postfix.keep(folder)
+
+
+def differences(expected, got):
+    """Fail unless two dictionaries are the same; say where they differ."""
+    __tracebackhide__ = True
+    wrong = [key for key in expected if expected[key] != got[key]]
+    if wrong:
+        raise AssertionError("".join(
+            "\n%s:\n  expected %s\n  got      %s" % (
+                key, _listed(expected[key]), _listed(got[key]))
+            for key in wrong))
+
+
+def _listed(value):
+    if isinstance(value, list) and value:
+        return "\n           ".join(map(str, value))
+    return "nothing" if value == [] else str(value)
+
+
+def parse_audit(text):
+    """The fields of an audit line in the built-in format."""
+    fields = text.partition(": tlsaudit: ")[2]
+    return dict(item.partition("=")[::2] for item in fields.split(", "))

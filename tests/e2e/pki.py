@@ -1,0 +1,149 @@
+"""Certificates for the peers: two certification authorities and what they issue.
+
+The authority "trusted" is the one that the Postfix under test is told to
+trust; "other" is one that it has never heard of; "self" stands for a
+certificate that signed itself.  A certificate is asked for by its properties
+(Cert); the same properties always give the same certificate within one run.
+"""
+
+import datetime
+import hashlib
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+ONE_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Cert:
+    """What a certificate is to be like."""
+
+    issuer: str = "trusted"             # trusted, other, self
+    names: tuple = ()                   # DNS names; empty: the peer's host name
+    subject: str = ""                   # common name; empty: the first DNS name
+    expired: bool = False
+    key: str = "ec"                     # ec, rsa
+    serial: int = 0                     # tells two otherwise equal ones apart
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate as it lies on disk, with the digests that Postfix logs."""
+
+    chain_file: Path
+    key_file: Path
+    cert_digest: str
+    spki_digest: str
+    signature: str                      # key type and size, as Postfix names it
+    der: bytes = b""
+    spki: bytes = b""
+
+
+def colon_digest(data):
+    """The SHA-256 of data in the notation that Postfix logs."""
+    return hashlib.sha256(data).digest().hex(":").upper()
+
+
+def _name(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _new_key(kind):
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+SIGNATURE_NAME = {"rsa": "RSA-PSS (2048 bits)", "ec": "ECDSA (prime256v1)"}
+
+
+class Pki:
+    """Issues certificates into a directory."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._issued = {}
+        self._authority = {}
+        for authority in ("trusted", "other"):
+            self._make_authority(authority)
+
+    @property
+    def ca_file(self):
+        """The authority that the Postfix under test trusts."""
+        return self.directory / "trusted-ca.pem"
+
+    def _make_authority(self, authority):
+        key = _new_key("ec")
+        now = datetime.datetime.utcnow()
+        name = _name("End-to-end test authority (%s)" % authority)
+        cert = (x509.CertificateBuilder()
+                .subject_name(name).issuer_name(name)
+                .public_key(key.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - ONE_DAY)
+                .not_valid_after(now + 30 * ONE_DAY)
+                .add_extension(x509.BasicConstraints(ca=True, path_length=0),
+                               critical=True)
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(
+                    key.public_key()), critical=False)
+                .sign(key, hashes.SHA256()))
+        self._authority[authority] = (cert, key)
+        (self.directory / (authority + "-ca.pem")).write_bytes(
+            cert.public_bytes(serialization.Encoding.PEM))
+
+    def get(self, cert, host):
+        """The certificate with these properties for this host."""
+        names = cert.names or (host,)
+        wanted = (cert, names)
+        if wanted not in self._issued:
+            self._issued[wanted] = self._issue(cert, names)
+        return self._issued[wanted]
+
+    def _issue(self, cert, names):
+        key = _new_key(cert.key)
+        now = datetime.datetime.utcnow()
+        subject = _name(cert.subject or names[0][:64])
+        if cert.issuer == "self":
+            issuer_name, issuer_key = subject, key
+        else:
+            issuer_cert, issuer_key = self._authority[cert.issuer]
+            issuer_name = issuer_cert.subject
+        first, last = ((now - 20 * ONE_DAY, now - 10 * ONE_DAY) if cert.expired
+                       else (now - ONE_DAY, now + 10 * ONE_DAY))
+        leaf = (x509.CertificateBuilder()
+                .subject_name(subject).issuer_name(issuer_name)
+                .public_key(key.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(first).not_valid_after(last)
+                .add_extension(x509.SubjectAlternativeName(
+                    [x509.DNSName(name) for name in names]), critical=False)
+                .sign(issuer_key, hashes.SHA256()))
+        stem = self.directory / ("leaf-%03d" % len(self._issued))
+        chain_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
+        chain_file.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+        key_file.write_bytes(key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption()))
+        key_file.chmod(0o600)
+        der = leaf.public_bytes(serialization.Encoding.DER)
+        spki = key.public_key().public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo)
+        return Issued(chain_file, key_file, colon_digest(der),
+                      colon_digest(spki), SIGNATURE_NAME[cert.key], der, spki)
+
+    def context(self, issued, minimum, maximum):
+        """A server-side TLS context that shows this certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.chain_file, issued.key_file)
+        context.minimum_version = getattr(ssl.TLSVersion, minimum)
+        context.maximum_version = getattr(ssl.TLSVersion, maximum)
+        return context

@@ -1,0 +1,242 @@
+"""One Postfix instance in the sandbox, and its log as it grows.
+
+Everything that waits here waits for an event: a line in the log, a file in a
+queue.  A time limit only says when to give up.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG = Path("/etc/postfix")
+LOG_FILE = Path("/var/log/postfix-e2e.log")
+POLL = 0.02                             # seconds between looks at a file
+
+MAIN_CF = {
+    "compatibility_level": "3.10",
+    "maillog_file": str(LOG_FILE),
+    "myhostname": "client.test",
+    "mydestination": "",
+    "local_recipient_maps": "",
+    "inet_interfaces": "127.0.0.1",
+    "inet_protocols": "all",
+    "mynetworks": "127.0.0.0/8",
+    "alias_maps": "",
+    "alias_database": "",
+    "notify_classes": "",
+    "transport_maps": "texthash:/etc/postfix/transport",
+    "header_checks": "regexp:/etc/postfix/header_checks",
+    "default_process_limit": "40",
+    # A failing case must not make others wait, nor its own next message.
+    "default_destination_concurrency_failed_cohort_limit": "100000",
+    "smtp_host_lookup": "native",
+    "lmtp_host_lookup": "native",
+    "smtp_tls_policy_maps": "texthash:/etc/postfix/tls_policy",
+    "lmtp_tls_policy_maps": "texthash:/etc/postfix/tls_policy",
+    "smtp_tls_loglevel": "1",
+    "lmtp_tls_loglevel": "1",
+    "smtp_tls_security_level": "none",
+    "lmtp_tls_security_level": "none",
+    "smtp_address_preference": "ipv4",
+    "lmtp_address_preference": "ipv4",
+}
+
+MASTER_CF = """\
+# service type private unpriv chroot wakeup maxproc command
+pickup    unix n - n 60   1 pickup
+cleanup   unix n - n -    0 cleanup
+qmgr      unix n - n 300  1 qmgr
+tlsmgr    unix - - n 1000? 1 tlsmgr
+rewrite   unix - - n -    - trivial-rewrite
+bounce    unix - - n -    0 bounce
+defer     unix - - n -    0 bounce
+trace     unix - - n -    0 bounce
+verify    unix - - n -    1 verify
+flush     unix n - n 1000? 0 flush
+proxymap  unix - - n -    - proxymap
+showq     unix n - n -    - showq
+error     unix - - n -    - error
+retry     unix - - n -    - error
+discard   unix - - n -    - discard
+scache    unix - - n -    1 scache
+tlsproxy  unix - - n -    0 tlsproxy
+postlog   unix-dgram n - n - 1 postlogd
+smtp      unix - - n -    - smtp
+lmtp      unix - - n -    - lmtp
+"""
+
+HOLD_HEADER = "X-E2e-Hold"
+HEADER_CHECKS = "/^%s:/ HOLD\n" % HOLD_HEADER
+
+
+def run(*command, check=True, **options):
+    """Run a command; return its standard output."""
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, **options)
+    if check and done.returncode != 0:
+        raise RuntimeError("%s: status %d: %s" % (
+            " ".join(map(str, command)), done.returncode, done.stderr))
+    return done.stdout
+
+
+LINE = re.compile(r"^\w{3} [ \d]\d [\d:]{8} \S+ (?P<program>[^\[]+)"
+                  r"\[(?P<pid>\d+)\]: (?P<text>.*)$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the mail log."""
+
+    program: str                        # postfix/smtp, postfix/SERVICE/smtp
+    pid: int
+    text: str
+
+    def __str__(self):
+        return "%s[%d]: %s" % (self.program, self.pid, self.text)
+
+
+class MailLog:
+    """Follows the log file; everybody can wait for what it says."""
+
+    def __init__(self, path=LOG_FILE):
+        self.path = path
+        self.lines = []
+        self._changed = threading.Condition()
+        self._barriers = 0
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self):
+        while not self.path.exists():
+            time.sleep(POLL)
+        rest = ""
+        with self.path.open(encoding="utf-8", errors="surrogateescape",
+                            newline="\n") as stream:
+            while True:
+                text = stream.read()
+                if not text:
+                    time.sleep(POLL)
+                    continue
+                *complete, rest = (rest + text).split("\n")
+                new = [self._parse(line) for line in complete]
+                with self._changed:
+                    self.lines.extend(new)
+                    self._changed.notify_all()
+
+    @staticmethod
+    def _parse(line):
+        match = LINE.match(line)
+        if match is None:
+            return Line("unparsable", 0, line)
+        return Line(match["program"], int(match["pid"]), match["text"])
+
+    def wait_for(self, condition, timeout, what):
+        """Wait until condition(lines) gives a true value; return that."""
+        with self._changed:
+            value = self._changed.wait_for(lambda: condition(self.lines),
+                                           timeout)
+        if not value:
+            raise TimeoutError("no %s within %d s" % (what, timeout))
+        return value
+
+    def barrier(self):
+        """Return when everything logged before this call can be read.
+
+        All programs log through one datagram socket, so what they sent before
+        our own line is in the file before our line is.
+        """
+        self._barriers += 1
+        mark = "barrier %d" % self._barriers
+        run("postlog", "-t", "e2e", mark)
+        self.wait_for(lambda lines: any(
+            line.program == "postfix/e2e" or line.text == mark
+            for line in lines if line.text == mark), 30, mark)
+
+
+def master_override(params):
+    """The -o options of a master.cf entry."""
+    return "".join("\n    -o { %s = %s }" % item for item in params.items())
+
+
+class Postfix:
+    """Writes a configuration, runs it, puts mail into it."""
+
+    def __init__(self):
+        self.log = None
+        self.started = False
+
+    def configure(self, main, services, transport, policy, extra_master=""):
+        """services: name -> (smtp or lmtp, parameters)."""
+        lines = ["%s = %s" % item for item in {**MAIN_CF, **main}.items()]
+        (CONFIG / "main.cf").write_text("\n".join(lines) + "\n")
+        master = MASTER_CF
+        for name, (agent, params) in services.items():
+            master += "%s unix - - n - - %s%s\n" % (
+                name, agent, master_override(params))
+        (CONFIG / "master.cf").write_text(master + extra_master)
+        self.write_table("transport", transport)
+        self.write_table("tls_policy", policy)
+        (CONFIG / "header_checks").write_text(HEADER_CHECKS)
+
+    @staticmethod
+    def write_table(name, table):
+        (CONFIG / name).write_text("".join(
+            "%s\t%s\n" % item for item in table.items()))
+
+    def start(self):
+        self.log = MailLog()
+        run("postfix", "start")
+        self.started = True
+        self.log.wait_for(lambda lines: any(
+            "daemon started" in line.text for line in lines), 30,
+            "start of Postfix")
+
+    def stop(self):
+        if self.started:
+            run("postfix", "stop")
+            self.started = False
+
+    @staticmethod
+    def keep(directory):
+        """Leave a copy of the configuration."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in ("main.cf", "master.cf", "transport", "tls_policy"):
+            if (CONFIG / name).exists():
+                shutil.copy(CONFIG / name, directory / name)
+
+    def sendmail(self, message_id, recipients, sender="sender@sender.test",
+                 hold=False, headers=(), body="Hello.\n", options=()):
+        """Submit one message; return its queue ID."""
+        text = ["From: %s" % sender, "To: %s" % ", ".join(recipients),
+                "Subject: e2e", "Message-Id: <%s>" % message_id,
+                "Date: Thu, 1 Jan 2026 00:00:00 +0000", *headers]
+        if hold:
+            text.append("%s: yes" % HOLD_HEADER)
+        run("sendmail", "-i", "-f", sender, *options, *recipients,
+            input="\n".join(text) + "\n\n" + body)
+        return message_id
+
+    def queue_id(self, message_id, timeout=60):
+        wanted = "message-id=<%s>" % message_id
+
+        def find(lines):
+            for line in lines:
+                if line.text.endswith(wanted):
+                    return line.text.split(":")[0]
+            return None
+
+        return self.log.wait_for(find, timeout, wanted)
+
+    @staticmethod
+    def queue():
+        """The mail queue, by queue ID."""
+        entries = {}
+        for line in run("postqueue", "-j").splitlines():
+            entry = json.loads(line)
+            entries[entry["queue_id"]] = entry
+        return entries
