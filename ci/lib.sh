@@ -28,14 +28,21 @@ usage() {
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
 }
 
-# cleanup_on_exit - remove temporary files however the program ends
+# make, and mount's options, give some characters a meaning of their own
+
+case $TOP in
+*[!A-Za-z0-9_./+@%~-]*)
+    die "the name of this directory has characters that make(1) or mount(8)" \
+	"cannot handle: $TOP";;
+esac
+
+# cleanup_on_exit - remove a temporary file or tree however the program ends
 #
 # A signal must end in `exit', or the EXIT trap is not run.
 
-TEMPORARY=
 cleanup_on_exit() {
-    TEMPORARY="$TEMPORARY $1"
-    trap 'rm -rf $TEMPORARY' EXIT
+    TEMPORARY=$1
+    trap 'rm -rf "$TEMPORARY"' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
