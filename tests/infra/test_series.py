@@ -1,0 +1,217 @@
+"""ci/series: one patch to hand out, and the way to work on the series."""
+
+import subprocess
+
+import pytest
+
+TREE = "build/edit-3.10.13"
+SAMPLE = "postfix/src/tls/tls_sample.c"
+PATCH = "patches/3.10/sample.patch"
+
+
+def test_patch_turns_pristine_into_ours(repository, tarball):
+    repository.ok("make", "patch")
+    patch = repository.path / "build/postfix-3.10.13-tls-fallback.patch"
+    first = patch.read_bytes()
+    subprocess.run(["tar", "-xf", tarball, "-C", repository.path.parent], check=True)
+    plain = repository.path.parent / "postfix-3.10.13"
+    subprocess.run(
+        ["patch", "-p1", "--fuzz=0", "-s", "-d", plain, "-i", patch], check=True
+    )
+    repository.ok("ci/prepare")
+    subprocess.run(
+        ["diff", "-r", plain, repository.path / "build/postfix-3.10.13"], check=True
+    )
+
+    # The same again, also from scratch.
+    subprocess.run(["rm", "-r", repository.path / "build"], check=True)
+    repository.ok("make", "patch")
+    assert patch.read_bytes() == first
+
+
+def test_refresh_without_edits_changes_nothing(repository):
+    repository.ok("make", "edit")
+    before = repository.read(PATCH)
+    repository.ok("make", "refresh")
+    assert repository.read(PATCH) == before
+
+
+def test_refresh_without_edit(repository):
+    repository.fails("`make edit' comes first", "make", "refresh")
+
+
+def test_edit_of_a_patched_file_goes_into_its_patch(repository):
+    repository.ok("make", "edit")
+    makefile = repository.path / TREE / "src/tls/Makefile.in"
+    makefile.write_text(makefile.read_text() + "# the end\n")
+    repository.ok("make", "refresh")
+    assert repository.read(PATCH).startswith("Register the sample, so that")
+    assert "+# the end\n" in repository.read(PATCH)
+    repository.ok("make", "lint")
+    assert "# the end\n" in (
+        repository.ok("ci/prepare"),
+        repository.read("build/postfix-3.10.13/src/tls/Makefile.in"),
+    )[1]
+
+
+def test_edit_of_an_unpatched_file_needs_a_patch(repository):
+    repository.ok("make", "edit")
+    header = repository.path / TREE / "src/tls/tls.h"
+    header.write_text(header.read_text() + "/* the end */\n")
+    repository.fails("no patch has src/tls/tls.h yet", "make", "refresh")
+    assert header.read_text().endswith("/* the end */\n")
+
+    repository.ok("make", "refresh", "PATCH=sample.patch")
+    text = repository.read(PATCH)
+    assert "+/* the end */\n" in text
+    assert text.index("src/tls/Makefile.in") < text.index("src/tls/tls.h")
+    assert header.read_text().endswith("/* the end */\n")
+
+
+def test_edit_into_a_new_patch(repository):
+    repository.ok("make", "edit")
+    header = repository.path / TREE / "src/tls/tls.h"
+    header.write_text(header.read_text() + "/* the end */\n")
+    repository.ok("make", "refresh", "PATCH=second.patch")
+    assert repository.read("patches/3.10/series") == "sample.patch\nsecond.patch\n"
+    assert "+/* the end */\n" in repository.read("patches/3.10/second.patch")
+    repository.fails("1 faults found", "make", "lint")  # it has no header yet
+
+
+def test_added_file_is_one_file_in_both_places(repository):
+    repository.ok("make", "edit")
+    link = repository.path / TREE / "src/tls/tls_sample.c"
+    link.write_text("/* through the link */\n")
+    assert repository.read(SAMPLE) == "/* through the link */\n"
+    repository.write(SAMPLE, "/* in its place */\n")
+    assert link.read_text() == "/* in its place */\n"
+
+
+@pytest.mark.parametrize("command", ["edit", "refresh"])
+def test_replaced_link_is_brought_home(repository, command):
+    """Many editors write a new file and rename it."""
+    repository.ok("make", "edit")
+    link = repository.path / TREE / "src/tls/tls_sample.c"
+    link.unlink()
+    link.write_text("/* by a renaming editor */\n")
+    repository.ok("make", command)
+    assert repository.read(SAMPLE) == "/* by a renaming editor */\n"
+    assert link.is_symlink()
+
+
+def test_replaced_link_and_edited_original_is_a_conflict(repository):
+    repository.ok("make", "edit")
+    link = repository.path / TREE / "src/tls/tls_sample.c"
+    link.unlink()
+    link.write_text("/* here */\n")
+    repository.write(SAMPLE, "/* there */\n")
+    repository.fails("was edited both in postfix/ and in", "make", "refresh")
+    assert (link.read_text(), repository.read(SAMPLE)) == ("/* here */\n", "/* there */\n")
+
+
+def test_file_added_later_appears_in_the_tree(repository):
+    repository.ok("make", "edit")
+    repository.write("postfix/src/tls/tls_more.c", "/* more */\n")
+    repository.ok("make", "edit")
+    assert (repository.path / TREE / "src/tls/tls_more.c").is_symlink()
+
+
+def test_changed_series_and_edited_tree_is_a_conflict(repository):
+    repository.ok("make", "edit")
+    makefile = repository.path / TREE / "src/tls/Makefile.in"
+    makefile.write_text(makefile.read_text() + "# the end\n")
+    changed = repository.read(PATCH).replace("tls_sample.o", "tls_sample2.o")
+    repository.write(PATCH, changed)
+    repository.fails("has edits: src/tls/Makefile.in", "make", "edit")
+    repository.fails("has changed since", "make", "refresh")
+    assert makefile.read_text().endswith("# the end\n")
+    assert repository.read(PATCH) == changed
+
+
+def test_changed_series_replaces_an_unedited_tree(repository):
+    repository.ok("make", "edit")
+    repository.write(PATCH, repository.read(PATCH).replace("tls_sample.o", "tls_other.o"))
+    repository.ok("make", "edit")
+    assert "tls_other.o" in repository.read(TREE + "/src/tls/Makefile.in")
+
+
+def test_lint_accepts_and_counts(repository):
+    done = repository.ok("make", "lint")
+    assert (
+        "patches/3.10 on Postfix 3.10.13: 1 patches, 0 added and 0 removed lines"
+        in done.stdout
+    )
+
+
+def lint_finds(repository, message):
+    done = repository.run("make", "lint")
+    assert done.returncode != 0
+    assert message in done.stderr, done.stderr
+    assert "1 faults found" in done.stderr, done.stderr
+
+
+def test_lint_unlisted_patch(repository):
+    repository.write("patches/3.10/other.patch", "")
+    lint_finds(repository, "patches/3.10/other.patch is not in the series")
+
+
+def test_lint_missing_patch(repository):
+    repository.write("patches/3.10/series", "sample.patch\nother.patch\n")
+    lint_finds(repository, "series names other.patch, which does not exist")
+
+
+def test_lint_header(repository):
+    text = repository.read(PATCH)
+    repository.write(PATCH, text[text.index("--- a"):])
+    lint_finds(repository, "no header that says what it is for")
+
+
+def test_lint_does_not_apply(repository):
+    repository.write(PATCH, repository.read(PATCH).replace("tls_fprint.c", "gone.c"))
+    lint_finds(repository, "src/tls/Makefile.in hunk #1")
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("--- a/src/tls/Makefile.in\n", "--- a/src/tls/Makefile.in\t2026-01-01\n"),
+        ("@@ -1,5 +1,5 @@\n SHELL\t= /bin/sh\n", "@@ -2,4 +2,4 @@\n"),
+        ("--- a/src", "Index: b/src/tls/Makefile.in\n--- a/src"),
+    ],
+    ids=["timestamp", "less-context", "index-line"],
+)
+def test_lint_normal_form(repository, old, new):
+    text = repository.read(PATCH)
+    assert old in text
+    repository.write(PATCH, text.replace(old, new, 1))
+    lint_finds(repository, "patches/3.10/sample.patch is not in normal form")
+
+
+def test_lint_shadowed_file(repository):
+    repository.write("postfix/src/tls/tls.h", "/* ours */\n")
+    lint_finds(repository, "postfix/src/tls/tls.h shadows a file of Postfix 3.10.13")
+
+
+def test_lint_executable(repository):
+    (repository.path / SAMPLE).chmod(0o755)
+    lint_finds(repository, "postfix/src/tls/tls_sample.c is executable")
+
+
+@pytest.mark.parametrize("lines, ok", [(250, True), (251, False)])
+def test_lint_limit(repository, lines, ok):
+    repository.ok("make", "edit")
+    header = repository.path / TREE / "src/tls/tls.h"
+    header.write_text(header.read_text() + "/* one more */\n" * lines)
+    repository.ok("make", "refresh", "PATCH=sample.patch")
+    if ok:
+        assert "250 added and 0 removed" in repository.ok("make", "lint").stdout
+    else:
+        lint_finds(repository, "251 added and 0 removed lines in src/, limits 250 and 60")
+
+
+def test_lint_limit_of_removed_lines(repository):
+    repository.ok("make", "edit")
+    header = repository.path / TREE / "src/tls/tls.h"
+    header.write_text("".join(header.read_text().splitlines(True)[:-61]))
+    repository.ok("make", "refresh", "PATCH=sample.patch")
+    lint_finds(repository, "0 added and 61 removed lines in src/, limits 250 and 60")
