@@ -11,8 +11,9 @@ WRONG_NAME = "hostname mismatch"
 NO_FINGERPRINT_MATCH = "no matching fingerprint"
 NO_TLSA_MATCH = "no matching DANE TLSA records"
 NO_STARTTLS = "STARTTLS was not offered by host {namaddr}"
-REFUSED_454 = "host {namaddr} refused to start TLS: 454 4.7.0 not now"
-REFUSED_502 = "host {namaddr} refused to start TLS: 502 5.5.1 no such command"
+REFUSED = "host {namaddr} refused to start TLS: REPLY"
+REFUSED_454 = REFUSED.replace("REPLY", "454 4.7.0 not now")
+REFUSED_502 = REFUSED.replace("REPLY", "502 5.5.1 no such command")
 HANDSHAKE = "Cannot start TLS: handshake failure"
 LOST = "lost connection with {namaddr} while %s"
 

@@ -79,6 +79,14 @@ class Pki:
         """The authority that the Postfix under test trusts."""
         return self.directory / "trusted-ca.pem"
 
+    @property
+    def authority_spki(self):
+        """The digest of the trusted authority's public key, for the DNS."""
+        key = self._authority["trusted"][1].public_key()
+        return hashlib.sha256(key.public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
     def _make_authority(self, authority):
         key = _new_key("ec")
         now = datetime.datetime.utcnow()

@@ -158,8 +158,11 @@ class MailLog:
 
 
 def master_override(params):
-    """The -o options of a master.cf entry."""
-    return "".join("\n    -o { %s = %s }" % item for item in params.items())
+    """The -o options of a master.cf entry; braces only where needed, as they
+    would have to balance."""
+    return "".join(
+        ("\n    -o { %s = %s }" if " " in value else "\n    -o %s=%s")
+        % (name, value) for name, value in params.items())
 
 
 class Postfix:

@@ -1,0 +1,182 @@
+"""Real DNSSEC for the cases that need it: nsd behind unbound.
+
+One zone, test., is signed and its key is unbound's trust anchor.  Below it,
+insecure.test. is delegated without DS record, and bogus.test. with the DS
+record of a key that never signed it, so that every answer from there fails
+validation.  A name server that never answers serves silent.test.
+"""
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from postfix import POLL, run
+
+HERE = "127.0.0.53"                     # unbound, for Postfix
+NSD = ("127.0.0.1", 5300)
+SILENT = "127.0.0.54"                   # the server that never answers
+
+UNSIGNED_ZONE = "insecure.test"
+BOGUS_ZONE = "bogus.test"
+SILENT_ZONE = "silent.test"
+TTL = 300
+
+
+@dataclass(frozen=True)
+class Dns:
+    """What the DNS says about a case's destination.
+
+    tlsa: good, wrong, none, unusable, bogus, slow, or several of them joined
+    by a plus sign; for DANE-EE(3) SPKI(1) SHA-256(1) unless it says "ta" (the
+    authority, usage 2) .  insecure_mx: the domain is in an unsigned zone, its
+    server's name is not.  insecure: both are.
+    """
+
+    tlsa: str = "good"
+    insecure_mx: bool = False
+    insecure: bool = False
+
+
+def digest_hex(colons):
+    return colons.replace(":", "")
+
+
+def tlsa_data(kind, issued, authority_spki):
+    """The record data for one word of Dns.tlsa."""
+    return {
+        "good": "3 1 1 " + digest_hex(issued.spki_digest),
+        "wrong": "3 1 1 " + "00" * 32,
+        "unusable": "3 1 99 " + digest_hex(issued.spki_digest),
+        "ta": "2 1 1 " + authority_spki,
+    }[kind]
+
+
+class Zones:
+    """Collects records, then serves them."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.records = {"test": [], UNSIGNED_ZONE: [], BOGUS_ZONE: []}
+        self._silent = None
+
+    def add(self, zone, owner, data):
+        self.records[zone].append("%s. %d IN %s" % (owner, TTL, data))
+
+    def add_case(self, domain, dns, servers, issued, authority_spki):
+        """Records for a destination; return the domain that mail goes to."""
+        label = domain.rpartition(".test")[0]
+        mail_domain, zone = domain, "test"
+        if dns.insecure_mx or dns.insecure:
+            mail_domain, zone = "%s.%s" % (label, UNSIGNED_ZONE), UNSIGNED_ZONE
+        for number, (server, shown) in enumerate(zip(servers, issued)):
+            host_zone = UNSIGNED_ZONE if dns.insecure else "test"
+            self.add(zone, mail_domain, "MX %d %s." % (10 + number, server.host))
+            self.add(host_zone, server.host, "A " + server.addr)
+            base = "_%d._tcp.%s" % (server.port, server.host)
+            kinds = dns.tlsa.split("+")
+            for kind in kinds:
+                if kind == "none":
+                    continue
+                if kind in ("bogus", "slow"):
+                    broken = BOGUS_ZONE if kind == "bogus" else SILENT_ZONE
+                    target = "n%d.%s.%s" % (number, label, broken)
+                    self.add("test", base, "CNAME %s." % target)
+                    if kind == "bogus":
+                        self.add(broken, target, "TLSA " + tlsa_data(
+                            "good", shown, authority_spki))
+                    continue
+                self.add(host_zone, base,
+                         "TLSA " + tlsa_data(kind, shown, authority_spki))
+        return mail_domain
+
+    # Serving.
+
+    def _key(self, zone):
+        stem = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone,
+                   cwd=self.directory).strip()
+        return self.directory / stem
+
+    def _write(self, zone, extra=()):
+        path = self.directory / (zone + ".zone")
+        path.write_text("\n".join([
+            "%s. %d IN SOA ns.test. hostmaster.test. 1 3600 600 86400 60"
+            % (zone, TTL), "%s. %d IN NS ns.test." % (zone, TTL),
+            *self.records[zone], *extra]) + "\n")
+        return path
+
+    def start(self):
+        anchor = self._key("test")
+        bogus_signer, bogus_claimed = self._key(BOGUS_ZONE), self._key(BOGUS_ZONE)
+        files = {UNSIGNED_ZONE: self._write(UNSIGNED_ZONE)}
+        bogus = self._write(BOGUS_ZONE)
+        run("ldns-signzone", str(bogus), str(bogus_signer), cwd=self.directory)
+        files[BOGUS_ZONE] = Path(str(bogus) + ".signed")
+        ds_record = Path(str(bogus_claimed) + ".ds").read_text().strip()
+        parent = self._write("test", [
+            "ns.test. %d IN A 127.0.0.1" % TTL,
+            "%s. %d IN NS ns.test." % (UNSIGNED_ZONE, TTL),
+            "%s. %d IN NS ns.test." % (BOGUS_ZONE, TTL), ds_record,
+            "%s. %d IN NS silent-ns.test." % (SILENT_ZONE, TTL),
+            "silent-ns.test. %d IN A %s" % (TTL, SILENT)])
+        run("ldns-signzone", "-n", str(parent), str(anchor), cwd=self.directory)
+        files["test"] = Path(str(parent) + ".signed")
+        self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._silent.bind((SILENT, 53))
+        self._start_nsd(files)
+        self._start_unbound(Path(str(anchor) + ".key"))
+        Path("/etc/resolv.conf").write_text(
+            "nameserver %s\noptions trust-ad edns0\n" % HERE)
+        self._wait_until_served()
+
+    def _start_nsd(self, files):
+        conf = self.directory / "nsd.conf"
+        conf.write_text("\n".join([
+            "server:", "  ip-address: %s@%d" % NSD, "  server-count: 1",
+            '  username: ""', '  database: ""', '  logfile: "%s"'
+            % (self.directory / "nsd.log"), '  pidfile: ""',
+            '  xfrdfile: ""', '  zonelistfile: "%s"'
+            % (self.directory / "zone.list"), "  hide-version: yes",
+            "remote-control:", "  control-enable: no",
+            *("zone:\n  name: %s\n  zonefile: %s" % item
+              for item in files.items())]) + "\n")
+        self._daemon("nsd", "-d", "-c", str(conf))
+
+    def _start_unbound(self, anchor):
+        conf = self.directory / "unbound.conf"
+        conf.write_text("\n".join([
+            "server:", "  interface: %s@53" % HERE,
+            "  access-control: 127.0.0.0/8 allow",
+            '  chroot: ""', '  username: ""', '  directory: "%s"'
+            % self.directory, '  pidfile: ""', "  do-daemonize: no",
+            "  use-syslog: no", "  do-ip6: no",
+            '  logfile: "%s"' % (self.directory / "unbound.log"),
+            "  do-not-query-localhost: no", '  module-config: '
+            '"validator iterator"', '  trust-anchor-file: "%s"' % anchor,
+            '  local-zone: "test." nodefault', "  num-threads: 1",
+            "  qname-minimisation: no", "  target-fetch-policy: \"0\"",
+            "  outgoing-range: 512", "  num-queries-per-thread: 512",
+            "stub-zone:", '  name: "test."', "  stub-addr: %s@%d" % NSD,
+            *("stub-zone:\n  name: %s.\n  stub-addr: %s@%d"
+              % (zone, *NSD) for zone in (UNSIGNED_ZONE, BOGUS_ZONE)),
+            ]) + "\n")
+        self._daemon("unbound", "-d", "-c", str(conf))
+
+    @staticmethod
+    def _daemon(*command):
+        # It ends with the sandbox.
+        subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+
+    def _wait_until_served(self):
+        deadline = time.time() + 30
+        while time.time() < deadline:
+            answer = run("drill", "-D", "@" + HERE, "ns.test", "A", check=False)
+            if "rcode: NOERROR" in answer and " ad" in answer.partition(
+                    "flags:")[2].partition(";")[0]:
+                return
+            time.sleep(POLL)
+        raise TimeoutError("no validated answer from unbound; see %s"
+                           % self.directory)
