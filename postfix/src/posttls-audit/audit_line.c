@@ -1,0 +1,568 @@
+/*++
+/* NAME
+/*	audit_line 3
+/* SUMMARY
+/*	log line parser
+/* SYNOPSIS
+/*	#include "audit_line.h"
+/*
+/*	void	audit_line_parse(result, clock, line, len)
+/*	AUDIT_LINE *result;
+/*	AUDIT_CLOCK *clock;
+/*	char	*line;
+/*	size_t	len;
+/*
+/*	int	audit_feature_parse(feature, state)
+/*	AUDIT_FEATURE *feature;
+/*	char	**state;
+/*
+/*	const char *audit_feature_label(buf, feature)
+/*	VSTRING	*buf;
+/*	const AUDIT_FEATURE *feature;
+/* DESCRIPTION
+/*	audit_line_parse() finds out what a log line is, and takes it
+/*	apart. The line is modified, and there must be room for a null
+/*	byte after its last character. A line of another program than
+/*	the Postfix SMTP or LMTP client is recognized without looking
+/*	at the message text.
+/*
+/*	The text of a log line may have been chosen by someone else:
+/*	a remote server's reply, a recipient address. The parser relies
+/*	on what the SMTP client logs before such text, and stops where
+/*	such text begins.
+/*
+/*	audit_feature_parse() takes the next feature from a tls= status.
+/*	*state is initially the status, and is modified. The result is
+/*	positive for a feature, zero at the end, and negative for
+/*	something that is not a feature.
+/*
+/*	audit_feature_label() formats a feature as Postfix logs it.
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <ctype.h>
+#include <string.h>
+
+/* Utility library. */
+
+#include <stringops.h>
+#include <vstring.h>
+
+/* Application-specific. */
+
+#include "audit_line.h"
+
+#define STR	vstring_str
+
+const char *const audit_line_types[] = {
+    "audit", "fallback", "fallback_refused", "delivery_status",
+    "tls_connection", "client_other", "other_program", "not_understood", 0,
+};
+
+ /*
+  * Programs that send mail with the SMTP client's code. The name is the last
+  * component of the syslog tag, which does not depend on syslog_name or on
+  * the name of the service.
+  */
+static const char *const client_programs[] = {
+    "smtp", "lmtp", 0,
+};
+
+#define CLIENT_PROGRAM_LEN	4
+
+#define QUEUE_ID_MAX		32
+
+ /*
+  * The remainder of a line while it is taken apart.
+  */
+typedef struct {
+    char   *text;
+    char   *end;			/* a null byte */
+} AUDIT_TEXT;
+
+#define TEXT_LEN(t)	((size_t) ((t)->end - (t)->text))
+
+ /*
+  * Message text recognizers. Each one takes the text after the prefix, and
+  * says if the line was what it looked like.
+  */
+typedef int (*AUDIT_PARSER) (AUDIT_LINE *, AUDIT_TEXT *);
+
+typedef struct {
+    const char *prefix;
+    size_t  len;
+    AUDIT_LINE_TYPE type;
+    AUDIT_PARSER parse;
+} AUDIT_MESSAGE;
+
+#define MESSAGE(prefix, type, parse) \
+	{prefix, sizeof(prefix) - 1, type, parse}
+
+static int parse_pairs(AUDIT_LINE *, AUDIT_TEXT *);
+static int parse_status(AUDIT_LINE *, AUDIT_TEXT *);
+static int parse_tlsconn(AUDIT_LINE *, AUDIT_TEXT *);
+
+ /*
+  * After "QUEUEID: ".
+  */
+static const AUDIT_MESSAGE queue_messages[] = {
+    MESSAGE("to=<", AUDIT_LINE_STATUS, parse_status),
+    MESSAGE("tlsaudit:", AUDIT_LINE_AUDIT, parse_pairs),
+    {0},
+};
+
+ /*
+  * After "warning: QUEUEID: ".
+  */
+static const AUDIT_MESSAGE warning_messages[] = {
+    MESSAGE("tls fallback: ", AUDIT_LINE_FALLBACK, parse_pairs),
+    MESSAGE("tls fallback refused: ", AUDIT_LINE_REFUSED, parse_pairs),
+    {0},
+};
+
+ /*
+  * After the server authentication result. There is no queue ID: a connection
+  * is not made for one message only.
+  */
+static const AUDIT_MESSAGE tlsconn_messages[] = {
+    MESSAGE("TLS connection established to ", AUDIT_LINE_TLSCONN, parse_tlsconn),
+    {0},
+};
+
+static const char warning_prefix[] = "warning: ";
+
+#define WARNING_PREFIX_LEN	(sizeof(warning_prefix) - 1)
+
+/* skip_prefix - skip specific text */
+
+static int skip_prefix(AUDIT_TEXT *rest, const char *prefix, size_t len)
+{
+    if (TEXT_LEN(rest) < len || memcmp(rest->text, prefix, len) != 0)
+	return (0);
+    rest->text += len;
+    return (1);
+}
+
+/* split_at - take the text before a separator */
+
+static char *split_at(AUDIT_TEXT *rest, const char *separator, size_t len)
+{
+    char   *start = rest->text;
+    char   *cp;
+
+    for (cp = start; (cp = memchr(cp, separator[0], rest->end - cp)) != 0; cp++) {
+	if ((size_t) (rest->end - cp) < len)
+	    return (0);
+	if (memcmp(cp, separator, len) == 0) {
+	    *cp = 0;
+	    rest->text = cp + len;
+	    return (start);
+	}
+    }
+    return (0);
+}
+
+#define SPLIT_AT(rest, separator) \
+	split_at((rest), (separator), sizeof(separator) - 1)
+
+/* attr_name_len - length of a "name=" at this place, zero if there is none */
+
+static size_t attr_name_len(const char *text, const char *end)
+{
+    const char *cp;
+
+    for (cp = text; cp < end; cp++) {
+	if (*cp == '=')
+	    return (cp - text);
+	if (!ISALNUM(*cp) && *cp != '_' && *cp != '-')
+	    break;
+    }
+    return (0);
+}
+
+/* attr_find - attribute name to number */
+
+static int attr_find(const char *name, size_t len, int guess)
+{
+    int     n;
+
+#define ATTR_IS(n) \
+	(audit_attrs[n].len == len && memcmp(audit_attrs[n].name, name, len) == 0)
+
+    /*
+     * Templates rarely change from one line to the next, so try the attribute
+     * that was found at this place before.
+     */
+    if (ATTR_IS(guess))
+	return (guess);
+    for (n = 0; n < AUDIT_ATTR_COUNT; n++)
+	if (ATTR_IS(n))
+	    return (n);
+    return (-1);
+}
+
+/* parse_pairs - name=value, name=value */
+
+static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    size_t  name_len;
+    int     place;
+    int     attr;
+    int     found = 0;
+    char   *value;
+    char   *cp;
+
+    while (rest->text < rest->end && *rest->text == ' ')
+	rest->text++;
+    for (place = 0;
+	 (name_len = attr_name_len(rest->text, rest->end)) > 0; place++) {
+	attr = attr_find(rest->text, name_len,
+			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
+	value = rest->text + name_len + 1;
+
+	/*
+	 * A comma ends a value only when another attribute follows.
+	 */
+	if (attr >= 0 && (audit_attrs[attr].flags & AUDIT_ATTR_FLAG_TAIL))
+	    cp = rest->end;
+	else
+	    for (cp = value; (cp = memchr(cp, ',', rest->end - cp)) != 0; cp++)
+		if (cp + 1 < rest->end && cp[1] == ' '
+		    && attr_name_len(cp + 2, rest->end) > 0)
+		    break;
+	if (cp == 0)
+	    cp = rest->end;
+	rest->text = (cp < rest->end ? cp + 2 : rest->end);
+	*cp = 0;
+
+	/*
+	 * The first one wins. What an attacker can influence is more likely
+	 * to come later.
+	 */
+	if (attr >= 0) {
+	    found++;
+	    if (place < AUDIT_ATTR_COUNT)
+		guesses[place] = attr;
+	    if (result->attr[attr] == 0 && *value)
+		result->attr[attr] = value;
+	}
+    }
+    return (found > 0);
+}
+
+/* skip_address - take an address, after its "<" */
+
+static char *skip_address(AUDIT_TEXT *rest)
+{
+    char   *start = rest->text;
+    char   *cp = start;
+
+    if (cp < rest->end && *cp == '"') {
+	for (cp++; cp < rest->end && *cp != '"'; cp++)
+	    if (*cp == '\\' && cp + 1 < rest->end)
+		cp++;
+    }
+    if ((cp = memchr(cp, '>', rest->end - cp)) == 0)
+	return (0);
+    *cp = 0;
+    rest->text = cp + 1;
+    return (start);
+}
+
+/* parse_status - addr>, name=value, ..., status=value (reply) */
+
+static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    size_t  name_len;
+    int     place;
+    int     attr;
+    char   *value;
+
+    if ((result->attr[AUDIT_ATTR_TO] = skip_address(rest)) == 0)
+	return (0);
+    for (place = 0; rest->text < rest->end && *rest->text == ','; place++) {
+	*rest->text++ = 0;			/* end of previous value */
+	if (*rest->text == ' ')
+	    rest->text++;
+	if ((name_len = attr_name_len(rest->text, rest->end)) == 0)
+	    return (0);
+	attr = attr_find(rest->text, name_len,
+			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
+	value = (rest->text += name_len + 1);
+	if (attr == AUDIT_ATTR_STATUS) {
+	    if ((result->attr[attr] = SPLIT_AT(rest, " (")) == 0)
+		return (0);
+	    if (rest->end > rest->text && rest->end[-1] == ')')
+		*--rest->end = 0;
+	    result->attr[AUDIT_ATTR_REPLY] = rest->text;
+	    return (1);
+	}
+	if (*value == '<') {
+	    rest->text++;
+	    if ((value = skip_address(rest)) == 0)
+		return (0);
+	} else {
+	    if ((rest->text = memchr(value, ',', TEXT_LEN(rest))) == 0)
+		return (0);
+	}
+	if (attr >= 0) {
+	    if (place < AUDIT_ATTR_COUNT)
+		guesses[place] = attr;
+	    if (result->attr[attr] == 0)
+		result->attr[attr] = value;
+	}
+    }
+    return (0);
+}
+
+/* parse_tlsconn - relay: protocol with cipher name (n/m bits) ... */
+
+static int parse_tlsconn(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    char   *kex;
+    char   *cp;
+
+    if ((result->attr[AUDIT_ATTR_RELAY] = SPLIT_AT(rest, ": ")) == 0
+	|| (result->attr[AUDIT_ATTR_PROTOCOL] =
+	    SPLIT_AT(rest, " with cipher ")) == 0
+	|| (result->attr[AUDIT_ATTR_CIPHER] = SPLIT_AT(rest, " (")) == 0)
+	return (0);
+
+    /*
+     * With "ECDHE (P-256)" the curve is the more specific name, with "DHE
+     * (2048 bits)" it is not.
+     */
+    if (SPLIT_AT(rest, " key-exchange ") != 0) {
+	kex = rest->text;
+	if ((cp = memchr(kex, ' ', TEXT_LEN(rest))) != 0) {
+	    *cp = 0;
+	    rest->text = cp + 1;
+	    if (skip_prefix(rest, "(", 1) && !ISDIGIT(*rest->text)
+		&& (cp = SPLIT_AT(rest, ")")) != 0)
+		kex = cp;
+	}
+	result->attr[AUDIT_ATTR_KEX] = kex;
+    }
+    return (1);
+}
+
+/* parse_message - look up message text */
+
+static int parse_message(AUDIT_LINE *result, AUDIT_TEXT *rest,
+			         const AUDIT_MESSAGE *table)
+{
+    const AUDIT_MESSAGE *mp;
+
+    for (mp = table; mp->prefix; mp++) {
+	if (skip_prefix(rest, mp->prefix, mp->len)) {
+	    result->type = (mp->parse(result, rest) ?
+			    mp->type : AUDIT_LINE_UNKNOWN);
+	    return (1);
+	}
+    }
+    return (0);
+}
+
+/* skip_queue_id - take a queue ID */
+
+static int skip_queue_id(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    char   *cp;
+
+    for (cp = rest->text; cp < rest->end && ISALNUM(*cp); cp++)
+	 /* void */ ;
+    if (cp == rest->text || cp - rest->text > QUEUE_ID_MAX
+	|| rest->end - cp < 2 || cp[0] != ':' || cp[1] != ' ')
+	return (0);
+    *cp = 0;
+    result->queue_id = rest->text;
+    rest->text = cp + 2;
+    return (1);
+}
+
+/* parse_client - SMTP client message */
+
+static void parse_client(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    const char *const * auth;
+    size_t  len;
+
+    result->type = AUDIT_LINE_CLIENT;
+    if (skip_prefix(rest, warning_prefix, WARNING_PREFIX_LEN)) {
+	if (skip_queue_id(result, rest))
+	    (void) parse_message(result, rest, warning_messages);
+    } else if (skip_queue_id(result, rest)) {
+	(void) parse_message(result, rest, queue_messages);
+    } else if (TEXT_LEN(rest) > 0 && ISUPPER(*rest->text)) {
+	for (auth = audit_auths; *auth; auth++) {
+	    len = strlen(*auth);
+	    if (skip_prefix(rest, *auth, len) && skip_prefix(rest, " ", 1)) {
+		if (parse_message(result, rest, tlsconn_messages))
+		    result->attr[AUDIT_ATTR_AUTH] = (char *) *auth;
+		break;
+	    }
+	}
+    }
+}
+
+/* is_client_program - SMTP client or other program */
+
+static int is_client_program(const char *name, size_t len)
+{
+    const char *const * cpp;
+
+    if (len == CLIENT_PROGRAM_LEN)
+	for (cpp = client_programs; *cpp; cpp++)
+	    if (memcmp(*cpp, name, CLIENT_PROGRAM_LEN) == 0)
+		return (1);
+    return (0);
+}
+
+/* audit_line_parse - classify and take apart */
+
+void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
+			         char *line, size_t len)
+{
+    AUDIT_TEXT rest;
+    char   *end = line + len;
+    size_t  stamp_len;
+    char   *program;
+    char   *cp;
+
+    result->type = AUDIT_LINE_UNKNOWN;
+    result->nul_bytes = 0;
+
+    /*
+     * After a system crash, a line may begin with null bytes that no program
+     * wrote.
+     */
+    if (len > 0 && *line == 0) {
+	result->nul_bytes = 1;
+	while (len > 0 && *line == 0)
+	    line++, len--;
+    }
+
+    /*
+     * TIMESTAMP HOST TAG[PID]: TEXT. Most lines end here.
+     */
+    if ((stamp_len = audit_time_length(line, len)) == 0
+	|| (cp = memchr(line + stamp_len + 1, ' ',
+			len - stamp_len - 1)) == 0)
+	return;
+    for (program = ++cp; cp < end; cp++) {
+	if (*cp == '/')
+	    program = cp + 1;
+	else if (*cp == '[' || *cp == ':' || *cp == ' ')
+	    break;
+    }
+    if (cp >= end || *cp == ' ')
+	return;
+    if (is_client_program(program, cp - program) == 0) {
+	result->type = AUDIT_LINE_OTHER;
+	return;
+    }
+    memset((void *) result->attr, 0, sizeof(result->attr));
+    result->queue_id = 0;
+    if (*cp == '[' && (cp = memchr(cp, ']', end - cp)) != 0)
+	cp++;
+    if (cp == 0 || end - cp < 2 || cp[0] != ':' || cp[1] != ' ')
+	return;
+    *cp = 0;
+    result->origin = line + stamp_len + 1;
+    rest.text = cp + 2;
+    rest.end = end;
+    *rest.end = 0;
+
+    /*
+     * Everything from here on uses strings. Also, no control characters in
+     * reports.
+     */
+    if (memchr(rest.text, 0, TEXT_LEN(&rest)) != 0) {
+	result->nul_bytes = 1;
+	for (cp = rest.text; cp < rest.end; cp++)
+	    if (*cp == 0)
+		*cp = '?';
+    }
+    parse_client(result, &rest);
+    if (AUDIT_LINE_HAS_DATA(result)
+	&& audit_time_parse(clock, line, stamp_len, &result->time) == 0)
+	result->type = AUDIT_LINE_UNKNOWN;
+}
+
+/* is_feature_name - valid name of feature or level */
+
+static int is_feature_name(const char *name)
+{
+    return (*name != 0
+	    && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_+")] == 0);
+}
+
+/* audit_feature_parse - next feature of a TLS status */
+
+int     audit_feature_parse(AUDIT_FEATURE *feature, char **state)
+{
+    char   *text = *state;
+    char   *cp;
+    size_t  len;
+
+    if (*text == 0)
+	return (0);
+    if ((cp = strchr(text, '/')) != 0) {
+	*cp = 0;
+	*state = cp + 1;
+    } else {
+	*state = text + strlen(text);
+    }
+
+    /*
+     * Postfix 3.11 snapshots had parentheses around a feature that was
+     * relaxed by Postfix's own rules.
+     */
+    feature->flags = 0;
+    feature->actual = 0;
+    len = strlen(text);
+    if (len > 1 && text[0] == '(' && text[len - 1] == ')') {
+	text[--len] = 0;
+	text++, len--;
+	feature->flags |= AUDIT_FEATURE_RELAXED;
+    }
+    if (*text == '!') {
+	feature->flags |= AUDIT_FEATURE_VIOLATION;
+	text++, len--;
+    }
+    if (len > 0 && text[len - 1] == '?') {
+	feature->flags |= AUDIT_FEATURE_UNDECIDED;
+	text[--len] = 0;
+    }
+    if ((cp = strchr(text, ':')) != 0) {
+	*cp = 0;
+	feature->actual = cp + 1;
+    }
+    feature->name = text;
+    return (is_feature_name(text)
+	    && (feature->actual == 0 || is_feature_name(feature->actual)) ?
+	    1 : -1);
+}
+
+/* audit_feature_label - format as logged */
+
+const char *audit_feature_label(VSTRING *buf, const AUDIT_FEATURE *feature)
+{
+    vstring_sprintf(buf, "%s%s%s%s%s",
+		    (feature->flags & AUDIT_FEATURE_VIOLATION) ? "!" : "",
+		    feature->name,
+		    feature->actual ? ":" : "",
+		    feature->actual ? feature->actual : "",
+		    (feature->flags & AUDIT_FEATURE_UNDECIDED) ? "?" : "");
+    return (STR(buf));
+}

@@ -1,0 +1,405 @@
+/*++
+/* NAME
+/*	audit_out 3
+/* SUMMARY
+/*	report formatter
+/* SYNOPSIS
+/*	#include "audit_out.h"
+/*
+/*	AUDIT_OUT *audit_out_create(stream, format)
+/*	VSTREAM	*stream;
+/*	AUDIT_OUT_FORMAT format;
+/*
+/*	void	audit_out_report(out, layout, function, data, context)
+/*	AUDIT_OUT *out;
+/*	const AUDIT_LAYOUT *layout;
+/*	AUDIT_OUT_FN function;
+/*	const void *data;
+/*	const void *context;
+/*
+/*	void	audit_out_row(out, cells)
+/*	AUDIT_OUT *out;
+/*	const AUDIT_CELL *cells;
+/*
+/*	void	audit_out_finish(out)
+/*	AUDIT_OUT *out;
+/* DESCRIPTION
+/*	This module formats tables as text, as JSON, or in Prometheus
+/*	text exposition format.
+/*
+/*	audit_out_create() prepares for output.
+/*
+/*	audit_out_report() formats one table. It calls the specified
+/*	function with the output handle, the data and the context. The
+/*	function must call audit_out_row() with every row. It may be
+/*	called more than once, for example to find out how wide the
+/*	columns of a text table must be; thus, rows need not be kept
+/*	in memory.
+/*
+/*	audit_out_finish() completes the output, flushes the stream
+/*	and destroys the handle. It does not close the stream.
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <string.h>
+
+/* Utility library. */
+
+#include <msg.h>
+#include <mymalloc.h>
+#include <vstream.h>
+#include <vstring.h>
+
+/* Application-specific. */
+
+#include "audit_out.h"
+#include "audit_time.h"
+
+#define STR	vstring_str
+#define LEN	VSTRING_LEN
+
+#define METRIC_PREFIX	"posttls_audit_"
+
+#define INDENT		4		/* text */
+#define GAP		2
+#define COUNT_WIDTH	6
+#define DIGEST_SHORT	23		/* eight bytes */
+
+ /*
+  * Counts and shares are aligned at the right.
+  */
+#define IS_NUMBER(column) \
+	((column)->type == AUDIT_CELL_COUNT || (column)->type == AUDIT_CELL_SHARE)
+
+ /*
+  * A table that is no more than a list of counted words explains itself.
+  */
+static int has_headings(const AUDIT_LAYOUT *layout)
+{
+    const AUDIT_COLUMN *column;
+    int     shown = 0;
+
+    for (column = layout->columns; column->name; column++)
+	shown += (column->heading != 0);
+    return (shown > 2);
+}
+
+/* audit_out_create - prepare for output */
+
+AUDIT_OUT *audit_out_create(VSTREAM *stream, AUDIT_OUT_FORMAT format)
+{
+    AUDIT_OUT *out = (AUDIT_OUT *) mymalloc(sizeof(*out));
+
+    memset((void *) out, 0, sizeof(*out));
+    out->stream = stream;
+    out->format = format;
+    out->buf = vstring_alloc(100);
+    out->omissions = vstring_alloc(100);
+    if (format == AUDIT_OUT_JSON)
+	vstream_fprintf(stream, "{");
+    return (out);
+}
+
+/* text_cell - format cell as text */
+
+static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
+			             const AUDIT_CELL *cell)
+{
+    switch (type) {
+    case AUDIT_CELL_TEXT:
+	return (cell->text ? cell->text : "-");
+    case AUDIT_CELL_COUNT:
+	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
+    case AUDIT_CELL_TIME:
+	return (cell->time ? audit_time_local(buf, cell->time) : "-");
+    case AUDIT_CELL_SHARE:
+	return (STR(vstring_sprintf(buf, "%.1f%%", cell->share)));
+    case AUDIT_CELL_DIGEST:
+	if (strlen(cell->text) <= DIGEST_SHORT)
+	    return (cell->text);
+	vstring_strncpy(buf, cell->text, DIGEST_SHORT);
+	return (STR(vstring_strcat(buf, "...")));
+    }
+    msg_panic("text_cell: bad type %d", type);
+}
+
+/* text_width - columns on a terminal, assuming that one character is one */
+
+static int text_width(const char *text)
+{
+    int     width = 0;
+
+    for ( /* void */ ; *text; text++)
+	if ((*(const unsigned char *) text & 0xc0) != 0x80)
+	    width++;
+    return (width);
+}
+
+/* text_field - print one aligned field */
+
+static void text_field(AUDIT_OUT *out, int n, const char *text)
+{
+    int     gap = (n ? GAP : INDENT);
+    int     pad = out->width[n] - text_width(text);
+
+    /*
+     * No trailing space: remember it until there is something to print.
+     */
+    if (pad < 0)
+	pad = 0;
+    if (n == 0)
+	out->pending = 0;
+    if (IS_NUMBER(out->layout->columns + n)) {
+	vstream_fprintf(out->stream, "%*s%s", out->pending + gap + pad, "", text);
+	out->pending = 0;
+    } else {
+	vstream_fprintf(out->stream, "%*s%s", out->pending + gap, "", text);
+	out->pending = pad;
+    }
+}
+
+/* text_title - print title, and headings if necessary */
+
+static void text_title(AUDIT_OUT *out)
+{
+    const AUDIT_LAYOUT *layout = out->layout;
+    int     n;
+
+    vstream_fprintf(out->stream, "\n%s\n", layout->title);
+    for (n = strlen(layout->title); n > 0; n--)
+	VSTREAM_PUTC('-', out->stream);
+    VSTREAM_PUTC('\n', out->stream);
+    if (layout->note)
+	vstream_fprintf(out->stream, "%s\n", layout->note);
+    if (out->rows == 0) {
+	vstream_fprintf(out->stream, "%*snone\n", INDENT, "");
+    } else if (has_headings(layout)) {
+	for (n = 0; layout->columns[n].name; n++)
+	    if (layout->columns[n].heading)
+		text_field(out, n, layout->columns[n].heading);
+	VSTREAM_PUTC('\n', out->stream);
+    }
+}
+
+/* text_row - print row, or measure it */
+
+static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    const char *text;
+    int     width;
+    int     n;
+
+    for (n = 0; column[n].name; n++) {
+	if (column[n].heading == 0)
+	    continue;
+	text = text_cell(out->buf, column[n].type, cells + n);
+	if (out->measuring == 0)
+	    text_field(out, n, text);
+	else if ((width = text_width(text)) > out->width[n])
+	    out->width[n] = width;
+    }
+    if (out->measuring == 0)
+	VSTREAM_PUTC('\n', out->stream);
+}
+
+/* text_report - print table */
+
+static void text_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
+			        const void *data, const void *context)
+{
+    const AUDIT_LAYOUT *layout = out->layout;
+    int     n;
+
+    for (n = 0; layout->columns[n].name; n++)
+	out->width[n] = (layout->columns[n].heading && has_headings(layout) ?
+			 text_width(layout->columns[n].heading) :
+			 IS_NUMBER(layout->columns + n) ? COUNT_WIDTH : 0);
+    out->measuring = 1;
+    function(out, data, context);
+    out->measuring = 0;
+    if (out->rows == 0 && (out->problems_only
+			   || (layout->flags & AUDIT_LAYOUT_ALWAYS) == 0))
+	return;
+    text_title(out);
+    if (out->rows == 0)
+	return;
+    out->rows = out->omitted = 0;
+    function(out, data, context);
+    if (out->omitted)
+	vstream_fprintf(out->stream, "%*s... and %lu more (-n 0 shows all)\n",
+			INDENT, "", out->omitted);
+}
+
+/* quoted - format string as JSON or as Prometheus label value */
+
+static const char *quoted(VSTRING *buf, const char *text)
+{
+    VSTRING_RESET(buf);
+    VSTRING_ADDCH(buf, '"');
+    for ( /* void */ ; *text; text++) {
+	if (*text == '"' || *text == '\\')
+	    VSTRING_ADDCH(buf, '\\');
+	if (*(const unsigned char *) text < ' ')
+	    VSTRING_ADDCH(buf, '?');
+	else
+	    VSTRING_ADDCH(buf, *text);
+    }
+    VSTRING_ADDCH(buf, '"');
+    VSTRING_TERMINATE(buf);
+    return (STR(buf));
+}
+
+/* json_cell - format cell as JSON */
+
+static const char *json_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
+			             const AUDIT_CELL *cell)
+{
+    char    stamp[64];
+
+    switch (type) {
+    case AUDIT_CELL_TEXT:
+    case AUDIT_CELL_DIGEST:
+	return (cell->text ? quoted(buf, cell->text) : "null");
+    case AUDIT_CELL_COUNT:
+	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
+    case AUDIT_CELL_TIME:
+	if (cell->time == 0)
+	    return ("null");
+	(void) strncpy(stamp, audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
+	stamp[sizeof(stamp) - 1] = 0;
+	return (quoted(buf, stamp));
+    case AUDIT_CELL_SHARE:
+	return (STR(vstring_sprintf(buf, "%.1f", cell->share)));
+    }
+    msg_panic("json_cell: bad type %d", type);
+}
+
+/* json_row - print row */
+
+static void json_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    int     n;
+
+    vstream_fprintf(out->stream, "%s\n    {", out->rows ? "," : "");
+    for (n = 0; column[n].name; n++)
+	vstream_fprintf(out->stream, "%s\"%s\": %s", n ? ", " : "",
+			column[n].name,
+			json_cell(out->buf, column[n].type, cells + n));
+    vstream_fprintf(out->stream, "}");
+}
+
+/* json_report - print table */
+
+static void json_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
+			        const void *data, const void *context)
+{
+    vstream_fprintf(out->stream, "%s\n  \"%s\": [", out->reports ? "," : "",
+		    out->layout->name);
+    function(out, data, context);
+    vstream_fprintf(out->stream, "%s]", out->rows ? "\n  " : "");
+    vstring_sprintf_append(out->omissions, "%s\"%s\": %lu",
+			   out->reports ? ", " : "", out->layout->name,
+			   out->omitted);
+}
+
+/* prometheus_row - print one metric */
+
+static void prometheus_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    const char *separator = "{";
+    int     n;
+
+    vstream_fprintf(out->stream, METRIC_PREFIX "%s", out->metric->metric);
+    for (n = 0; column[n].name; n++) {
+	if (column[n].type != AUDIT_CELL_TEXT)
+	    continue;
+	vstream_fprintf(out->stream, "%s%s=%s", separator, column[n].name,
+			quoted(out->buf, cells[n].text ? cells[n].text : ""));
+	separator = ",";
+    }
+    n = out->metric - column;
+    vstream_fprintf(out->stream, "%s %lu\n", *separator == ',' ? "}" : "",
+		    out->metric->type == AUDIT_CELL_TIME ?
+		    (unsigned long) cells[n].time : cells[n].count);
+}
+
+/* prometheus_report - print metrics of one table */
+
+static void prometheus_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
+			              const void *data, const void *context)
+{
+    const AUDIT_COLUMN *column;
+
+    for (column = out->layout->columns; column->name; column++) {
+	if (column->metric == 0)
+	    continue;
+	out->metric = column;
+	vstream_fprintf(out->stream, "# HELP " METRIC_PREFIX "%s %s\n"
+			"# TYPE " METRIC_PREFIX "%s gauge\n",
+			column->metric, column->help, column->metric);
+	function(out, data, context);
+    }
+}
+
+/* audit_out_row - one row */
+
+void    audit_out_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
+{
+    typedef void (*ROW_FN) (AUDIT_OUT *, const AUDIT_CELL *);
+    static const ROW_FN actions[] = {
+	text_row, json_row, prometheus_row,
+    };
+
+    /*
+     * Metrics are few by design, and one that comes and goes is useless.
+     */
+    if (out->format != AUDIT_OUT_PROMETHEUS
+	&& out->top && out->rows >= out->top
+	&& (out->layout->flags & AUDIT_LAYOUT_ALL) == 0) {
+	out->omitted++;
+	return;
+    }
+    actions[out->format] (out, cells);
+    out->rows++;
+}
+
+/* audit_out_report - one table */
+
+void    audit_out_report(AUDIT_OUT *out, const AUDIT_LAYOUT *layout,
+			         AUDIT_OUT_FN function, const void *data,
+			         const void *context)
+{
+    typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *, const void *);
+    static const REPORT_FN actions[] = {
+	text_report, json_report, prometheus_report,
+    };
+
+    out->layout = layout;
+    out->rows = out->omitted = 0;
+    actions[out->format] (out, function, data, context);
+    out->reports++;
+}
+
+/* audit_out_finish - complete the output */
+
+void    audit_out_finish(AUDIT_OUT *out)
+{
+    if (out->format == AUDIT_OUT_JSON)
+	vstream_fprintf(out->stream, ",\n  \"omitted\": {%s}\n}\n",
+			STR(out->omissions));
+    (void) vstream_fflush(out->stream);
+    vstring_free(out->buf);
+    vstring_free(out->omissions);
+    myfree((void *) out);
+}

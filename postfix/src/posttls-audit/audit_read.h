@@ -1,0 +1,43 @@
+#ifndef _AUDIT_READ_H_INCLUDED_
+#define _AUDIT_READ_H_INCLUDED_
+
+/*++
+/* NAME
+/*	audit_read 3h
+/* SUMMARY
+/*	log file reader
+/* SYNOPSIS
+/*	#include "audit_read.h"
+/* DESCRIPTION
+/* .nf
+
+ /*
+  * System library.
+  */
+#include <time.h>
+
+ /*
+  * External interface.
+  */
+typedef struct AUDIT_READER AUDIT_READER;
+
+typedef void (*AUDIT_PROGRESS_FN) (const char *, off_t, off_t);
+
+extern AUDIT_READER *audit_read_open(const char *, AUDIT_PROGRESS_FN);
+extern char *audit_read_line(AUDIT_READER *, size_t *);
+extern time_t audit_read_mtime(AUDIT_READER *);
+extern unsigned long audit_read_overlong(AUDIT_READER *);
+extern const char *audit_read_problem(AUDIT_READER *);
+extern void audit_read_close(AUDIT_READER *);
+
+#define AUDIT_READ_LINE_MAX	(256 * 1024)
+
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+#endif

@@ -1,0 +1,628 @@
+/*++
+/* NAME
+/*	posttls-audit 1
+/* SUMMARY
+/*	Postfix TLS log analyzer
+/* SYNOPSIS
+/* .fi
+/*	\fBposttls-audit\fR [\fB-ehjpPvx\fR] [\fB-m \fInumber\fR]
+/*		[\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
+/*		[\fB-u \fItime\fR] [\fIfile ...\fR]
+/* DESCRIPTION
+/*	The \fBposttls-audit\fR(1) command reads mail logs, and reports
+/*	how mail was protected on its way out: at what TLS security
+/*	levels, where a policy was not met, and which policies can be
+/*	enforced.
+/*
+/*	Input is read from the named files, or from the standard input
+/*	when no file or the name "\fB-\fR" is specified. A file may be
+/*	compressed with \fBgzip\fR(1). Time stamps may be those of
+/*	traditional syslog, of the Postfix maillog_file, or of RFC 3339
+/*	including "\fBjournalctl -o short-iso\fR"; lines and files with
+/*	different time stamps may be mixed.
+/*
+/*	The command does not need access to Postfix configuration or
+/*	queues, and may be used on any system that has the logs.
+/*
+/*	Options:
+/* .IP \fB-e\fR
+/*	Report problems only: states with a violation ("!"), a downgrade
+/*	from an authenticated level (":") or no decision ("?"); fallbacks;
+/*	destinations that are \fBbroken\fR or \fBmixed\fR; changed
+/*	certificates; weak spots; problems with the input.
+/* .IP \fB-h\fR
+/*	Show a summary of the command-line options, and exit.
+/* .IP \fB-j\fR
+/*	Produce one JSON object instead of text. See "JSON OUTPUT" below.
+/* .IP "\fB-m \fInumber\fR (default: 20)"
+/*	The number of deliveries that are needed before a policy can be
+/*	called ready to \fBenforce\fR.
+/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-j\fR 0)"
+/*	The maximal number of rows in a report that grows with the number
+/*	of destinations or servers. Specify 0 for all rows.
+/* .IP \fB-p\fR
+/*	Produce metrics in Prometheus text exposition format, for
+/*	example for the textfile collector of the Prometheus
+/*	node_exporter, instead of text. See "METRICS" below.
+/* .IP \fB-P\fR
+/*	Produce TLS policy table entries instead of text. See "POLICY
+/*	TABLE" below.
+/* .IP "\fB-r \fIpattern\fR"
+/*	Consider only lines whose relay (\fIhost\fR, or
+/*	\fIhost[address]:port\fR), nexthop or recipient domain matches
+/*	the \fBsh\fR(1) style wildcard pattern, for example
+/*	"\fB*.example.com\fR". Matching is case-insensitive. Specify the
+/*	option more than once to match any one of several patterns.
+/*	Note that a TLS connection line has no nexthop.
+/* .IP "\fB-s \fItime\fR"
+/*	Consider only lines logged since this time. Specify a date with
+/*	or without the time of day ("\fB2026-11-21\fR",
+/*	"\fB2026-11-21 18:31\fR", "\fB2026-11-21T18:31:00+01:00\fR";
+/*	local time unless there is a time zone), \fBtoday\fR,
+/*	\fByesterday\fR, or how long ago, as a number with one of
+/*	the Postfix time units s (seconds), m (minutes), h (hours), d
+/*	(days), w (weeks).
+/*	Use this option to look at the time after a repair.
+/* .IP "\fB-u \fItime\fR"
+/*	Consider only lines logged before (until) this time.
+/* .IP \fB-v\fR
+/*	Enable verbose logging: show the first lines that are not
+/*	understood, and how much was read from every file. Multiple
+/*	\fB-v\fR options show more lines.
+/* .IP \fB-x\fR
+/*	Terminate with exit status 1 when there was a TLS fallback.
+/* .PP
+/*	When the standard error is a terminal, progress is shown there.
+/* WHAT IS COUNTED
+/* .ad
+/* .fi
+/*	The following log lines are used. All other lines are counted
+/*	and ignored, and so is a line whose text is damaged.
+/* .IP "audit line"
+/*	Text that begins with "\fBtlsaudit:\fR", followed by
+/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ".
+/*	It is logged with smtp_tls_audit_template for every message
+/*	transfer. All attributes of the built-in templates
+/*	\fBstandard\fR and \fBfull\fR are known; other attributes are
+/*	ignored. For the best reports use \fBfull\fR, or at least
+/*	add \fBnexthop\fR and \fBreason\fR to a template.
+/* .IP "fallback warning, fallback refused warning"
+/*	"\fBtls fallback:\fR" or "\fBtls fallback refused:\fR". It is
+/*	logged for every connection and obstacle.
+/* .IP "delivery status line"
+/*	It is logged for every recipient. Its \fBtls=\fR field (Postfix
+/*	3.11 and later) has the TLS security level and the REQUIRETLS
+/*	status, and its reply text may name a TLS failure.
+/* .IP "TLS connection line"
+/*	"\fITrusted\fR TLS connection established to ...". It is logged
+/*	for every new connection with smtp_tls_loglevel 1 or higher,
+/*	also by a Postfix that has no audit lines.
+/* .PP
+/*	\fBDeliveries\fR are audit lines, plus those delivery status
+/*	lines with a \fBtls=\fR field for which the same process did not
+/*	just log an audit line with the same queue ID and relay. Thus, a
+/*	message that was sent to one server counts once with an audit
+/*	line, and without an audit line once for each recipient.
+/*	\fBConnections\fR are TLS connection lines, and \fBwarnings\fR
+/*	are fallback warnings. These are different things: a cached
+/*	connection is warned about once, and may serve many deliveries.
+/*	They are shown in separate columns and are never added up.
+/*
+/*	When an audit line has no \fBreason\fR or \fBnexthop\fR
+/*	attribute, it is taken from the warning for the same message, or
+/*	from the last warning for the same relay and policy.
+/* READINESS
+/* .ad
+/* .fi
+/*	For every destination whose policy is \fBfingerprint\fR,
+/*	\fBdane\fR, \fBdane-only\fR, \fBverify\fR or \fBsecure\fR the
+/*	report shows the deliveries under that policy, how many of them
+/*	were verified, and the last failure and its reason. Only
+/*	the present policy counts; when it changes, counting starts
+/*	again. \fBhalf-dane\fR counts as \fBdane\fR. A delivery attempt
+/*	that TLS policy stopped (\fBtls=!secure\fR) counts as a delivery
+/*	that was not verified; an attempt that did not get as far as TLS
+/*	(\fBtls=secure?\fR) does not count.
+/*
+/*	The reason is a keyword from a fallback warning, or
+/*	\fBnot-verified\fR when Postfix reported no more than that.
+/*
+/*	A destination is the \fBnexthop\fR attribute, which is what
+/*	Postfix looked up in the policy table. Without that attribute it
+/*	is the \fBrecipient\fR domain (delivery status line), or the
+/*	hostname of the \fBrelay\fR (audit line), unless fallback
+/*	warnings name exactly one nexthop for that server. The column
+/*	"from" has this origin.
+/*
+/*	The verdict is one of the following.
+/* .IP \fBenforce\fR
+/*	All deliveries were verified, there are at least as many as
+/*	option \fB-m\fR demands, and there was no fallback warning. A
+/*	fallback level is not needed.
+/* .IP \fBmixed\fR
+/*	Some deliveries were verified.
+/* .IP \fBbroken\fR
+/*	No delivery was verified.
+/* .IP "\fBtoo few\fR"
+/*	All deliveries were verified, but there are not enough of
+/*	them; or there were only fallback warnings, and no record of
+/*	deliveries.
+/* POLICY TABLE
+/* .ad
+/* .fi
+/*	Option \fB-P\fR produces entries for smtp_tls_policy_maps, with
+/*	comments that show the evidence. A destination that is ready
+/*	gets "\fBfallback=none\fR", any other gets the weakest level
+/*	that was needed. Where neither follows from the log, or where a
+/*	name is not that of a nexthop, there is only a comment. The log
+/*	does not have attributes such as \fBmatch\fR or \fBprotocols\fR,
+/*	so do not replace your table; update it.
+/* JSON OUTPUT
+/* .ad
+/* .fi
+/*	The output is one object. Each member is an array of objects,
+/*	one per row; the member \fBomitted\fR instead has, for every
+/*	report, the number of rows that option \fB-n\fR left out. A time
+/*	is a string in RFC 3339 format (UTC), or null; a percentage
+/*	is a number; a text that was not logged is null or "-".
+/*	Members are never renamed. New ones may be added.
+/* .IP \fBnotes\fR
+/*	Problems with the input: file, problem.
+/* .IP \fBperiod\fR
+/*	edge ("first" or "last"), time.
+/* .IP \fBlines\fR
+/*	lines, kind, description. The kinds are audit, fallback,
+/*	fallback_refused, delivery_status, tls_connection, client_other,
+/*	other_program, not_understood; status_repeats (delivery status
+/*	lines that were not counted as deliveries, because there was an
+/*	audit line), not_selected, overlong, null_bytes.
+/* .IP \fBlevels\fR
+/*	SMTP TLS connection stats: deliveries, state. The state is a
+/*	\fIlevel\fR, \fIpolicy\fR:\fIlevel\fR after a downgrade or
+/*	fallback, !\fIlevel\fR when the policy was violated and mail was
+/*	not sent, or \fIlevel\fR? when no connection could be made.
+/* .IP \fBpolicy_diagnostics\fR
+/*	SMTP TLS policy diagnostics: recipients, state. These are
+/*	all features after the first one in a \fBtls=\fR field.
+/* .IP \fBverdicts\fR
+/*	destinations, verdict.
+/* .IP \fBreadiness\fR
+/*	verdict, deliveries, verified, warnings, policy, destination,
+/*	source ("nexthop", "recipient" or "relay"), last_failure, reason,
+/*	fallback (weakest level fallen back to), last_verified, first.
+/* .IP \fBfallback_reasons\fR
+/*	deliveries, warnings, policy, level, reason.
+/* .IP \fBfallbacks\fR
+/*	deliveries, warnings, nexthop, relay, policy, level, reason,
+/*	first, last. After several obstacles on one connection the level
+/*	and reason of a delivery are the last level and the first reason,
+/*	while each obstacle has its own warning.
+/* .IP \fBfallbacks_refused\fR
+/*	warnings, rule, reason, policy, fallback, first, last.
+/* .IP \fBfailures\fR
+/*	Delivery status lines whose text names a TLS failure:
+/*	recipients, reason, first, last.
+/* .IP "\fBauth\fR, \fBprotocols\fR, \fBciphers\fR, \fBkey_exchanges\fR"
+/*	deliveries, deliveries_percent, connections,
+/*	connections_percent, and one of auth, protocol, cipher,
+/*	key_exchange.
+/* .IP \fBproperties\fR
+/*	Same as above, and property ("forward secrecy" or
+/*	"post-quantum"), answer ("yes", "no", "unknown").
+/* .IP \fBdigest_changes\fR
+/*	relay, kind ("certificate" or "key"), changed (the new one was
+/*	first seen), old, new, old_last_seen. This needs the
+/*	\fBcert_digest\fR or \fBspki_digest\fR attribute. No more than
+/*	eight different ones are remembered for a server.
+/* .IP \fBweak_spots\fR
+/*	deliveries, connections, relay, weakness ("old protocol",
+/*	"no forward secrecy", "anonymous"), first, last.
+/* .IP \fBrelays\fR
+/*	TLS connections by server: verified, trusted, untrusted,
+/*	anonymous, relay, last.
+/* METRICS
+/* .ad
+/* .fi
+/*	All metrics are gauges: they describe the logs that were read,
+/*	and become smaller when a log is rotated. Labels have words
+/*	from Postfix and OpenSSL only, no names of destinations or
+/*	servers.
+/* .IP "\fBposttls_audit_period_timestamp_seconds\fR{edge}"
+/*	Time of the first and last line used.
+/* .IP "\fBposttls_audit_lines\fR{kind,description}"
+/*	Lines read.
+/* .IP "\fBposttls_audit_deliveries\fR{state}"
+/*	Deliveries.
+/* .IP "\fBposttls_audit_policy_diagnostics\fR{state}"
+/*	Recipients by REQUIRETLS status.
+/* .IP "\fBposttls_audit_destinations\fR{verdict}"
+/*	Destinations with an authenticated policy.
+/* .IP "\fBposttls_audit_fallback_deliveries\fR{policy,level,reason}"
+/* .IP "\fBposttls_audit_fallback_warnings\fR{policy,level,reason}"
+/*	Fallbacks.
+/* .IP "\fBposttls_audit_fallback_refused_warnings\fR{rule,reason,policy,fallback}"
+/*	Fallbacks refused.
+/* .IP "\fBposttls_audit_failed_recipients\fR{reason}"
+/*	Recipients not delivered because of TLS.
+/* .IP "\fBposttls_audit_auth_deliveries\fR{auth}, \fBposttls_audit_auth_connections\fR{auth}"
+/* .IP "\fBposttls_audit_protocol_deliveries\fR{protocol}, \fBposttls_audit_protocol_connections\fR{protocol}"
+/* .IP "\fBposttls_audit_cipher_deliveries\fR{cipher}, \fBposttls_audit_cipher_connections\fR{cipher}"
+/* .IP "\fBposttls_audit_key_exchange_deliveries\fR{key_exchange}, \fBposttls_audit_key_exchange_connections\fR{key_exchange}"
+/* .IP "\fBposttls_audit_property_deliveries\fR{property,answer}, \fBposttls_audit_property_connections\fR{property,answer}"
+/*	Same as the JSON members.
+/* DIAGNOSTICS
+/*	Problems are logged to the standard error stream. Problems with
+/*	the content of a log, such as a \fBgzip\fR(1) file that ends too
+/*	early, or a clock that was set back, are also part of the report;
+/*	what could be read is used.
+/*
+/*	The exit status is 0 in case of success, 1 when option \fB-x\fR
+/*	is specified and there was a fallback, and 2 when an option is
+/*	bad or a file could not be read.
+/* BUGS
+/*	A traditional time stamp has no year. The first line of a log is
+/*	taken to be less than one year older than the file's modification
+/*	time, or than the present time with the standard input, and
+/*	there must be no gap of more than half a year.
+/*
+/*	Memory grows with the number of destinations and servers, not
+/*	with the size of the log: expect less than 100 Mbyte for 50000
+/*	destinations.
+/* SEE ALSO
+/*	smtp(8), Postfix SMTP and LMTP client
+/*	posttls-finger(1), probe the TLS properties of a server
+/*	postconf(5), configuration parameters
+/* README FILES
+/* .ad
+/* .fi
+/*	Use "\fBpostconf readme_directory\fR" or "\fBpostconf
+/*	html_directory\fR" to locate this information.
+/* .na
+/* .nf
+/*	TLS_FALLBACK_README, TLS fallback and TLS audit
+/*	TLS_README, Postfix TLS support
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Utility library. */
+
+#include <argv.h>
+#include <msg.h>
+#include <msg_vstream.h>
+#include <mymalloc.h>
+#include <stringops.h>
+#include <vstream.h>
+#include <vstring.h>
+
+/* Global library. */
+
+#include <mail_version.h>
+
+/* Application-specific. */
+
+#include "audit_model.h"
+#include "audit_out.h"
+#include "audit_read.h"
+#include "audit_report.h"
+
+#define STR	vstring_str
+
+#define EXIT_FALLBACK	1		/* with option -x */
+#define EXIT_ERROR	2
+
+#define DEF_TOP		20
+#define DEF_MINIMUM	20
+#define NO_TOP		(-1)
+
+#define VERBOSE_LINES	10		/* not understood, per -v */
+#define VERBOSE_LEN	200
+
+#define OPTIONS		"ehjm:n:pPr:s:u:vx"
+
+ /*
+  * What to produce.
+  */
+typedef enum {
+    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_POLICY
+} AUDIT_WANT;
+
+static const char help_text[] = "\
+usage: posttls-audit [options] [file ...]\n\
+Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
+plain or gzip compressed; the default is the standard input.\n\
+\n\
+  -e          problems only\n\
+  -h          this text\n\
+  -j          JSON instead of text\n\
+  -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
+  -n number   rows per report (default: 20; 0: all; with -j all)\n\
+  -p          Prometheus metrics instead of text\n\
+  -P          TLS policy table entries instead of text\n\
+  -r pattern  only matching relays, nexthops or recipient domains (repeatable)\n\
+  -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
+  -u time     until this time\n\
+  -v          verbose, show lines that are not understood\n\
+  -x          exit status 1 when there was a TLS fallback\n\
+\n\
+Exit status: 0 success, 1 fallback (with -x), 2 error. See posttls-audit(1).\n";
+
+ /*
+  * Progress.
+  */
+static int show_progress;
+static int progress_shown;
+static time_t progress_time;
+
+/* audit_progress - after every block */
+
+static void audit_progress(const char *path, off_t done, off_t size)
+{
+    time_t  now = time((time_t *) 0);
+
+    if (now == progress_time)
+	return;
+    progress_time = now;
+    progress_shown = 1;
+    if (size > 0)
+	vstream_fprintf(VSTREAM_ERR, "\r%s: %3d%% of %lu Mbyte\033[K", path,
+			(int) (100.0 * done / size),
+			(unsigned long) (size >> 20));
+    else
+	vstream_fprintf(VSTREAM_ERR, "\r%s: %lu Mbyte\033[K", path,
+			(unsigned long) (done >> 20));
+    (void) vstream_fflush(VSTREAM_ERR);
+}
+
+/* audit_progress_end - before other output */
+
+static void audit_progress_end(void)
+{
+    if (progress_shown) {
+	vstream_fprintf(VSTREAM_ERR, "\r\033[K");
+	(void) vstream_fflush(VSTREAM_ERR);
+	progress_shown = 0;
+    }
+}
+
+/* audit_note - problem with the input */
+
+static void PRINTFLIKE(3, 4) audit_note(AUDIT_MODEL *mp, const char *path,
+					        const char *format,...)
+{
+    VSTRING *text = vstring_alloc(100);
+    va_list ap;
+
+    va_start(ap, format);
+    vstring_vsprintf(text, format, ap);
+    va_end(ap);
+    audit_progress_end();
+    msg_warn("%s: %s", path, STR(text));
+    argv_add(mp->notes, path, STR(text), (char *) 0);
+    vstring_free(text);
+}
+
+/* show_unknown - line that is not understood */
+
+static void show_unknown(const char *path, const char *text)
+{
+    static int shown;
+
+    if (shown < VERBOSE_LINES * msg_verbose) {
+	shown++;
+	audit_progress_end();
+	msg_info("%s: not understood: %s", path, text);
+    }
+}
+
+/* audit_lines - account for all lines of one log */
+
+static void audit_lines(AUDIT_MODEL *mp, AUDIT_READER *rp, AUDIT_CLOCK *clock,
+			        const char *path)
+{
+    VSTRING *copy = vstring_alloc(100);
+    AUDIT_LINE line;
+    char   *text;
+    size_t  len;
+
+    while ((text = audit_read_line(rp, &len)) != 0) {
+	if (msg_verbose)
+	    vstring_strncpy(copy, text, len < VERBOSE_LEN ? len : VERBOSE_LEN);
+	audit_line_parse(&line, clock, text, len);
+	audit_model_line(mp, &line);
+	if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
+	    show_unknown(path, printable(STR(copy), '?'));
+    }
+    vstring_free(copy);
+}
+
+/* audit_file - account for one log, zero in case of error */
+
+static int audit_file(AUDIT_MODEL *mp, const char *path)
+{
+    AUDIT_READER *rp;
+    AUDIT_CLOCK clock;
+    unsigned long nul_lines = mp->nul_lines;
+    unsigned long unknown = mp->lines[AUDIT_LINE_UNKNOWN];
+    int     ok;
+
+    if ((rp = audit_read_open(path, show_progress ? audit_progress : 0)) == 0) {
+	audit_note(mp, path, "cannot open: %s", strerror(errno));
+	return (0);
+    }
+    audit_clock_init(&clock, audit_read_mtime(rp));
+    audit_lines(mp, rp, &clock, path);
+    audit_progress_end();
+
+    ok = (audit_read_problem(rp) == 0);
+    if (ok == 0)
+	audit_note(mp, path, "%s; using what was read", audit_read_problem(rp));
+    if (audit_read_overlong(rp) > 0)
+	audit_note(mp, path, "%lu lines of more than %d bytes were skipped",
+		   audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
+    if (mp->nul_lines > nul_lines)
+	audit_note(mp, path, "%lu lines have null bytes",
+		   mp->nul_lines - nul_lines);
+    if (clock.backwards > 0)
+	audit_note(mp, path, "the clock ran backwards %lu times, by up to %ld seconds",
+		   clock.backwards, (long) clock.worst);
+    if (msg_verbose)
+	msg_info("%s: %lu lines were not understood", path,
+		 mp->lines[AUDIT_LINE_UNKNOWN] - unknown);
+    mp->overlong += audit_read_overlong(rp);
+    audit_read_close(rp);
+    return (ok);
+}
+
+/* number_option - parse non-negative number */
+
+static int number_option(const char *text)
+{
+    if (!alldig(text) || strlen(text) > 9)
+	msg_fatal_status(EXIT_ERROR, "bad number: %s", text);
+    return (atoi(text));
+}
+
+/* time_option - parse time */
+
+static time_t time_option(const char *text)
+{
+    time_t  result;
+
+    if (audit_time_option(text, time((time_t *) 0), &result) == 0)
+	msg_fatal_status(EXIT_ERROR, "bad time: %s (specify for example "
+			 "2026-11-21, \"2026-11-21 18:31\", today, or 24h)",
+			 text);
+    return (result);
+}
+
+MAIL_VERSION_STAMP_DECLARE;
+
+/* main - the main program */
+
+int     main(int argc, char **argv)
+{
+    AUDIT_MODEL *mp = audit_model_create();
+    AUDIT_OUT *out;
+    AUDIT_WANT want = WANT_TEXT;
+    struct stat st;
+    int     problems_only = 0;
+    int     check_fallbacks = 0;
+    int     top = NO_TOP;
+    int     ok = 1;
+    int     fallbacks;
+    int     ch;
+    int     fd;
+
+    /*
+     * Fingerprint executables and core dumps.
+     */
+    MAIL_VERSION_STAMP_ALLOCATE;
+
+    /*
+     * Be consistent with file permissions and open files, see the other
+     * command-line tools.
+     */
+    for (fd = 0; fd < 3; fd++)
+	if (fstat(fd, &st) == -1
+	    && (close(fd), open("/dev/null", O_RDWR, 0)) != fd)
+	    msg_fatal_status(EXIT_ERROR, "open /dev/null: %m");
+
+    msg_vstream_init(argv[0], VSTREAM_ERR);
+    mp->min_deliveries = DEF_MINIMUM;
+
+#define WANT(what) do { \
+	if (want != WANT_TEXT && want != (what)) \
+	    msg_fatal_status(EXIT_ERROR, "specify one of -j, -p and -P"); \
+	want = (what); \
+    } while (0)
+
+    while ((ch = GETOPT(argc, argv, OPTIONS)) > 0) {
+	switch (ch) {
+	case 'e':
+	    problems_only = 1;
+	    break;
+	case 'h':
+	    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
+	    (void) vstream_fflush(VSTREAM_OUT);
+	    exit(0);
+	case 'j':
+	    WANT(WANT_JSON);
+	    break;
+	case 'm':
+	    mp->min_deliveries = number_option(optarg);
+	    break;
+	case 'n':
+	    top = number_option(optarg);
+	    break;
+	case 'p':
+	    WANT(WANT_PROMETHEUS);
+	    break;
+	case 'P':
+	    WANT(WANT_POLICY);
+	    break;
+	case 'r':
+	    if (mp->patterns == 0)
+		mp->patterns = argv_alloc(1);
+	    argv_add(mp->patterns, lowercase(optarg), (char *) 0);
+	    break;
+	case 's':
+	    mp->since = time_option(optarg);
+	    break;
+	case 'u':
+	    mp->until = time_option(optarg);
+	    break;
+	case 'v':
+	    msg_verbose++;
+	    break;
+	case 'x':
+	    check_fallbacks = 1;
+	    break;
+	default:
+	    vstream_fprintf(VSTREAM_ERR, "%s", help_text);
+	    (void) vstream_fflush(VSTREAM_ERR);
+	    exit(EXIT_ERROR);
+	}
+    }
+    show_progress = isatty(STDERR_FILENO);
+
+    if (optind == argc)
+	ok = audit_file(mp, "-");
+    for ( /* void */ ; optind < argc; optind++)
+	ok &= audit_file(mp, argv[optind]);
+    audit_model_finish(mp);
+
+    if (want == WANT_POLICY) {
+	audit_report_policy(VSTREAM_OUT, mp);
+    } else {
+	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
+			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
+			       AUDIT_OUT_TEXT);
+	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP : 0);
+	out->problems_only = problems_only;
+	audit_report(out, mp);
+	audit_out_finish(out);
+    }
+    if (vstream_ferror(VSTREAM_OUT))
+	msg_fatal_status(EXIT_ERROR, "write error: %m");
+
+    fallbacks = (mp->fallbacks > 0);
+    audit_model_free(mp);
+    exit(ok == 0 ? EXIT_ERROR :
+	 check_fallbacks && fallbacks ? EXIT_FALLBACK : 0);
+}
