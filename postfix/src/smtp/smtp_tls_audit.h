@@ -1,0 +1,31 @@
+#ifndef _SMTP_TLS_AUDIT_H_INCLUDED_
+#define _SMTP_TLS_AUDIT_H_INCLUDED_
+
+/*++
+/* NAME
+/*	smtp_tls_audit 3h
+/* SUMMARY
+/*	log the TLS security of a message data transfer
+/* SYNOPSIS
+/*	#include "smtp.h"
+/* DESCRIPTION
+/* .nf
+
+ /*
+  * External interface.
+  */
+struct SMTP_STATE;
+struct SMTP_RESP;
+
+extern void smtp_tls_audit_init(void);
+extern void smtp_tls_audit(struct SMTP_STATE *, int, struct SMTP_RESP *);
+
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+#endif
