@@ -14,7 +14,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ["ci", "Makefile", "Makefile.init"]
-NOBODY = 65534
+ORDINARY_USER = ("setpriv", "--reuid=65534", "--clear-groups")
 
 ADDED = "src/tls/tls_sample.c"
 SAMPLE = "/* Sample. */\nint     tls_sample(void);\n\nint     tls_sample(void) { return 7; }\n"
@@ -108,6 +108,12 @@ class Repository:
         assert message in errors[0], done.stderr
         return done
 
+    def open_to_all(self):
+        """Let an ordinary user in; pytest's directories are root's alone."""
+        for directory in (self.path, *self.path.parents):
+            if str(directory) not in ("/", "/tmp"):
+                directory.chmod(0o755)
+
     def leftovers(self):
         """What an interrupted or failed preparation might have left."""
         build = self.path / "build"
@@ -154,3 +160,38 @@ def repository(bare, tarball):
             tarball.parent / name, bare.cache / name
         )
     return bare
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The repository itself, with its tree built."""
+    done = subprocess.run(
+        ["sh", "ci/build", "update"],
+        cwd=TOP,
+        env=clean_environment(MAKEFLAGS=""),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return TOP
+
+
+@pytest.fixture
+def copy_of_built(built, tmp_path):
+    """A copy of the repository with its built tree, for tests that change it."""
+    path = tmp_path / "repository"
+    for name in ("postfix", "patches", "build/upstream", "build/postfix-3.10.13"):
+        shutil.copytree(built / name, path / name, symlinks=True)
+    shutil.copytree(
+        built / "build/.state",
+        path / "build/.state",
+        ignore=shutil.ignore_patterns("layer-*", "room", "*.lock"),
+    )
+    for name in PROGRAMS:
+        (shutil.copytree if (built / name).is_dir() else shutil.copy2)(
+            built / name, path / name
+        )
+    made = Repository.__new__(Repository)
+    made.path = path
+    made.cache = tmp_path / "cache"
+    return made

@@ -1,0 +1,139 @@
+"""Makefile.init: upstream's way to build, and no more work than needed."""
+
+import re
+import subprocess
+
+import pytest
+
+TREE = "build/postfix-3.10.13"
+
+# What upstream's INSTALL tells people to write, quotes and all.
+ARGUMENTS = [
+    "shared=yes",
+    "dynamicmaps=no",
+    r"CCARGS=-DUSE_TLS -DDEF_SERVER_SASL_TYPE=\"dovecot\"  -DNO_DB -DNO_NIS",
+    "AUXLIBS=-lssl -lcrypto",
+    "OPT=-O2",
+]
+
+
+def makedefs(tree):
+    """The configuration, except where the tree is."""
+    text = (tree / "conf/makedefs.out").read_text()
+    return re.sub(r"^SHLIB_ENV = .*$", "", text, flags=re.M)
+
+
+def compiled(repository):
+    """The source files that the last build compiled."""
+    log = repository.read("build/postfix-3.10.13.log")
+    return set(re.findall(r" -c (?:\./)?(\S+\.c)$", log, re.M))
+
+
+def linked(repository):
+    log = repository.read("build/postfix-3.10.13.log")
+    return set(re.findall(r" -o (\S+) ", log))
+
+
+@pytest.mark.parametrize("arguments", [[], ARGUMENTS], ids=["none", "some"])
+def test_makefiles_passes_everything_on(repository, tarball, arguments):
+    """As if upstream's own `make makefiles' had been run in the build tree."""
+    repository.ok("make", "-f", "Makefile.init", "makefiles", *arguments)
+    subprocess.run(["tar", "-xf", tarball, "-C", repository.path.parent], check=True)
+    plain = repository.path.parent / "postfix-3.10.13"
+    command = 'exec make makefiles "$@"'
+    if not arguments:
+        command = ". " + str(repository.path / "ci/makefiles.default") + "; " + command
+    subprocess.run(
+        ["sh", "-c", command, "sh", *arguments],
+        cwd=plain, check=True, capture_output=True,
+    )
+    assert makedefs(repository.path / TREE) == makedefs(plain)
+
+
+def test_arguments_are_remembered(repository):
+    """Where a patch changes a Makefile.in, configuring is repeated as it was."""
+    repository.ok("make", "makefiles", *ARGUMENTS)
+    before = makedefs(repository.path / TREE)
+    configured = repository.read("build/.state/postfix-3.10.13.configured")
+    patch = repository.path / "patches/3.10/sample.patch"
+    patch.write_text(patch.read_text().replace("+SRCS\t=", "+# new\n+SRCS\t=").replace(
+        "@@ -1,5 +1,5 @@", "@@ -1,5 +1,6 @@").replace("@@ -10,7 +10,7 @@", "@@ -10,7 +11,7 @@"))
+    # A compiler that does nothing: only configuring is looked at.
+    repository.run("make", "CC=false")
+    assert repository.read("build/.state/postfix-3.10.13.configured") != configured
+    assert "# new" in repository.read(TREE + "/src/tls/Makefile")
+    assert makedefs(repository.path / TREE) == before
+
+
+def test_own_arguments_are_not_upstreams(repository):
+    repository.ok("make", "makefiles", "RELEASE=3.10", "V=1", *ARGUMENTS)
+    options = repository.read("build/.state/options-3.10")
+    assert "RELEASE" not in options
+    assert "V=1" not in options
+    assert "dynamicmaps=no" in options
+
+
+def test_failed_build_is_reported(repository):
+    repository.ok("make", "makefiles")
+    repository.write("postfix/src/tls/tls_sample.c", "syntax error\n")
+    repository.write("postfix/src/util/no_such.c", "")
+    done = repository.fails("the build failed; see", "make", "CC=false")
+    assert done.returncode != 0
+
+
+def test_nothing_to_do(copy_of_built):
+    copy_of_built.ok("make")
+    assert compiled(copy_of_built) == set()
+    assert linked(copy_of_built) == set()
+
+
+def test_changed_source_file(copy_of_built):
+    """One object, its library, and what is linked with that."""
+    copy_of_built.ok("make")
+    source = copy_of_built.path / "postfix/src/tls/tls_fallback.c"
+    source.write_text(source.read_text() + "\n/* One more line. */\n")
+    copy_of_built.ok("make")
+    assert compiled(copy_of_built) == {"tls_fallback.c"}
+    assert "libpostfix-tls.so" in linked(copy_of_built)
+    assert "libpostfix-global.so" not in linked(copy_of_built)
+
+
+def test_changed_patch(copy_of_built):
+    """A patch of one upstream file compiles that file."""
+    copy_of_built.ok("make")
+    copy_of_built.write(
+        "patches/3.10/test.patch",
+        "A line more at the end, for the test to see it compiled.\n\n"
+        "--- a/src/bounce/bounce.c\n+++ b/src/bounce/bounce.c\n"
+        "@@ -1,3 +1,4 @@\n+/* test */\n"
+        + "".join(
+            " " + line
+            for line in copy_of_built.read(TREE + "/src/bounce/bounce.c").splitlines(True)[:3]
+        ),
+    )
+    series = copy_of_built.read("patches/3.10/series")
+    copy_of_built.write("patches/3.10/series", series + "test.patch\n")
+    copy_of_built.ok("make")
+    assert compiled(copy_of_built) == {"bounce.c"}
+    assert linked(copy_of_built) == {"bounce"}
+
+
+def test_clean_keeps_the_cache(repository):
+    repository.ok("ci/prepare")
+    repository.ok("make", "clean")
+    assert not (repository.path / "build").exists()
+    assert list(repository.cache.glob("postfix-*.tar.gz"))
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["fetch-upstream", "prepare", "build", "series", "sandbox", "need", "check", "demo"],
+)
+def test_help(repository, program):
+    done = repository.ok("sh", "ci/" + program, "--help")
+    assert done.stdout.startswith("usage: ci/" + program)
+    assert not (repository.path / "build").exists()
+
+
+def test_make_help(repository):
+    assert "make upgrade" in repository.ok("make", "help").stdout
