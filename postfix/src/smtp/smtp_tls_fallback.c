@@ -228,6 +228,9 @@ static TLS_FALLBACK_CONF smtp_tls_fallback_conf;
 
 #define HAVE_FALLBACK_LEVEL(fb)	((fb)->allowed > TLS_LEV_NONE)
 
+#define MAY_FALL_BACK(tls) \
+	(HAVE_FALLBACK_LEVEL((tls)->fb) && SMTP_TLS_WANTED(tls))
+
 /* smtp_tls_fallback_init - parse parameter */
 
 void    smtp_tls_fallback_init(void)
@@ -498,7 +501,7 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
     TLS_FALLBACK_DECISION decision;
 
     /* Don't look up SASL credentials when there is nothing to decide. */
-    if (!HAVE_FALLBACK_LEVEL(fb) || !SMTP_TLS_WANTED(tls))
+    if (!MAY_FALL_BACK(tls))
 	return (0);
 
     switch (tls_fallback_decide(&decision, POLICY_LEVEL(fb), fb->allowed,
@@ -538,7 +541,7 @@ int     smtp_tls_fallback_handshake(SMTP_STATE *state, int proxy_error)
     SMTP_TLS_POLICY *tls = state->tls;
     int     rules = TLS_FALLBACK_RULE_NONE;
 
-    if (!CAN_CONNECT_AGAIN(state) || !HAVE_FALLBACK_LEVEL(tls->fb))
+    if (!CAN_CONNECT_AGAIN(state) || !MAY_FALL_BACK(tls))
 	return (0);
 
     /*
