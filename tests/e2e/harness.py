@@ -220,7 +220,8 @@ class World:
             transport[self.mail_domain(case)] = "%s:%s" % (service, nexthop)
             if case.policy:
                 policy[case.policy_key or nexthop] = self.policy_of(case)
-        Path("/etc/hosts").write_text("\n".join(hosts) + "\n")
+        Path("/etc/hosts").write_text(
+            "\n".join(dict.fromkeys(hosts)) + "\n")
         ca_file = str(self.peers.pki.ca_file)
         main = {"smtp_tls_CAfile": ca_file, "lmtp_tls_CAfile": ca_file,
                 **self.main}
@@ -391,9 +392,10 @@ class Result:
         return [line for line in self.log
                 if line.program.endswith(("/smtp", "/lmtp"))]
 
-    def texts(self, marker):
+    def texts(self, start):
+        """Texts that start like this, after the queue ID."""
         return [line.text for line in self.agent_lines()
-                if marker in line.text]
+                if re.match(r"(?:warning: )?\w+: " + start, line.text)]
 
     def statuses(self):
         """(recipient, dsn, status, reason) of every delivery status line."""
@@ -494,8 +496,8 @@ class Result:
             "status": [status[1:3] for status in self.statuses()],
             "in queue": [queue[queue_id]["queue_name"] if queue_id in queue
                          else "gone" for queue_id in self.queue_ids],
-            "warnings": self.texts(": tls fallback"),
-            "audit": self.texts(": tlsaudit: "),
+            "warnings": self.texts("tls fallback"),
+            "audit": self.texts("tlsaudit: "),
             "connections": len(self.connections()),
             "handshakes": len(self.of("handshake")),
             "MAIL in cleartext": len(self.commands("MAIL", tls=False)),
@@ -540,7 +542,7 @@ class Result:
 
     def check_logged_security(self):
         """What the audit lines call auth is what the TLS summary called it."""
-        for text in self.texts(": tlsaudit: "):
+        for text in self.texts("tlsaudit: "):
             fields = parse_audit(text)
             if fields.get("auth") == "Cleartext" or fields.get("reuse"):
                 continue

@@ -7,6 +7,7 @@ queue.  A time limit only says when to give up.
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -42,6 +43,8 @@ MAIN_CF = {
     "lmtp_tls_loglevel": "1",
     "smtp_tls_security_level": "none",
     "lmtp_tls_security_level": "none",
+    "smtp_tls_session_cache_database": "btree:$data_directory/smtp_scache",
+    "lmtp_tls_session_cache_database": "btree:$data_directory/lmtp_scache",
     "smtp_address_preference": "ipv4",
     "lmtp_address_preference": "ipv4",
 }
@@ -82,6 +85,12 @@ def run(*command, check=True, **options):
         raise RuntimeError("%s: status %d: %s" % (
             " ".join(map(str, command)), done.returncode, done.stderr))
     return done.stdout
+
+
+def require_sandbox():
+    """Never touch a machine that somebody uses."""
+    if socket.gethostname() != "sandbox.example":
+        raise SystemExit("this is not the sandbox: run tests/e2e/run")
 
 
 LINE = re.compile(r"^\w{3} [ \d]\d [\d:]{8} \S+ (?P<program>[^\[]+)"
@@ -174,6 +183,7 @@ class Postfix:
 
     def configure(self, main, services, transport, policy, extra_master=""):
         """services: name -> (smtp or lmtp, parameters)."""
+        require_sandbox()
         lines = ["%s = %s" % item for item in {**MAIN_CF, **main}.items()]
         (CONFIG / "main.cf").write_text("\n".join(lines) + "\n")
         master = MASTER_CF
@@ -192,6 +202,7 @@ class Postfix:
 
     def start(self):
         self.log = MailLog()
+        LOG_FILE.unlink(missing_ok=True)
         run("postfix", "start")
         self.started = True
         self.log.wait_for(lambda lines: any(

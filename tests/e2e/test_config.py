@@ -146,11 +146,12 @@ def test_template(template, warning, text, case, world):
 
 
 # Policy table entries, and the warning about each.
+CHOICE = "; specify one of encrypt, may, none"
 BAD_ATTRIBUTES = [
     ("value", SECURE + " fallback=verify",
-     'attribute "fallback" has bad value: "verify"'),
+     'attribute "fallback" has a bad value: "verify"' + CHOICE),
     ("word", SECURE + " fallback=maybe",
-     'attribute "fallback" has bad value: "maybe"'),
+     'attribute "fallback" has a bad value: "maybe"' + CHOICE),
     ("empty", SECURE + " fallback=",
      'attribute "fallback" has empty value'),
     ("twice", SECURE + " fallback=may fallback=may",

@@ -183,7 +183,7 @@ TABLE = [
     # wrappermode: nothing in cleartext, but a certificate may be forgiven.
     ("wrapper-mismatch-may", B(cert=WRONG_NAME.cert, wrapper=True, port=465),
      SECURE, "secure=may",
-     fell("secure", "may", "mismatch", details.WRONG_NAME, "Trusted"),
+     fell("secure", "encrypt", "mismatch", details.WRONG_NAME, "Trusted"),
      {"nexthop": "[{host}]:465"}),
     ("wrapper-handshake-may-old", B(handshake="close", wrapper=True, port=465),
      SECURE, "secure=may",
