@@ -173,3 +173,29 @@ overlay_added() {
 	    cp -p "$TOP/postfix/$file" "$1/$file" || exit 1
     done || exit 1
 }
+
+# overlay_documentation - TREE: add what proto/ has to the documentation sources
+#
+# Entries for postconf(5) go to the end of upstream's file, which is sorted when
+# it is rendered. To be called after the patches, which touch that file too.
+
+overlay_documentation() {
+    for file in "$TOP"/proto/*; do
+	case $file in
+	*/postconf.proto) cat "$file" >>"$1/proto/postconf.proto" || exit 1;;
+	*~|*/\*) ;;
+	*)  [ ! -e "$1/proto/${file##*/}" ] ||
+		die "proto/${file##*/} shadows a file of upstream's"
+	    cp "$file" "$1/proto/" || exit 1;;
+	esac
+    done
+}
+
+# patched_tree - NEW RELEASE VERSION: upstream's files in NEW become ours
+
+patched_tree() {
+    overlay_added "$1" || exit 1
+    apply_series "$2" "$1" "$3"
+    overlay_documentation "$1"
+    sh "$TOP/ci/render" "$1" || exit 1
+}

@@ -8,8 +8,8 @@ file. To be run as root in ci/sandbox: the tests write in the tree, some want
 an installed Postfix, and none may depend on the network.
 
 compare: every test of the pristine tree must have the same result in the
-patched one, down to what a failing test printed, and every test that only the
-patched tree has must pass. Ends with a line `N passed, N failed', where
+patched one, down to what a failing test printed, and the patched tree must have
+tests of its own, which pass. Ends with a line `N passed, N failed', where
 a test that fails alike in both trees counts as passed.
 """
 
@@ -164,6 +164,9 @@ def compare(pristine_file, patched_file):
     if alike:
         print("fail in the pristine tree too:", ", ".join(alike))
     print("only in the patched tree:", ", ".join(ours) or "none")
+    if not ours:
+        print("`make tests' runs no test of ours")
+        failed += 1
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 
