@@ -173,19 +173,48 @@ static char *split_at(AUDIT_TEXT *rest, const char *separator, size_t len)
 #define SPLIT_AT(rest, separator) \
 	split_at((rest), (separator), sizeof(separator) - 1)
 
+ /*
+  * Characters in attribute names, feature names and queue IDs. This is looked
+  * up for many characters of every audit line.
+  */
+#define CHAR_NAME	(1<<0)
+#define CHAR_FEATURE	(1<<1)
+#define CHAR_QUEUE_ID	(1<<2)
+
+#define DIGIT	(CHAR_NAME | CHAR_FEATURE | CHAR_QUEUE_ID)
+#define LOWER	DIGIT
+#define UPPER	(CHAR_NAME | CHAR_QUEUE_ID)
+#define PUNCT	(CHAR_NAME | CHAR_FEATURE)
+
+static const unsigned char char_class[256] = {
+    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT,
+    ['5'] = DIGIT, ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT,
+    ['a'] = LOWER, ['b'] = LOWER, ['c'] = LOWER, ['d'] = LOWER, ['e'] = LOWER,
+    ['f'] = LOWER, ['g'] = LOWER, ['h'] = LOWER, ['i'] = LOWER, ['j'] = LOWER,
+    ['k'] = LOWER, ['l'] = LOWER, ['m'] = LOWER, ['n'] = LOWER, ['o'] = LOWER,
+    ['p'] = LOWER, ['q'] = LOWER, ['r'] = LOWER, ['s'] = LOWER, ['t'] = LOWER,
+    ['u'] = LOWER, ['v'] = LOWER, ['w'] = LOWER, ['x'] = LOWER, ['y'] = LOWER,
+    ['z'] = LOWER,
+    ['A'] = UPPER, ['B'] = UPPER, ['C'] = UPPER, ['D'] = UPPER, ['E'] = UPPER,
+    ['F'] = UPPER, ['G'] = UPPER, ['H'] = UPPER, ['I'] = UPPER, ['J'] = UPPER,
+    ['K'] = UPPER, ['L'] = UPPER, ['M'] = UPPER, ['N'] = UPPER, ['O'] = UPPER,
+    ['P'] = UPPER, ['Q'] = UPPER, ['R'] = UPPER, ['S'] = UPPER, ['T'] = UPPER,
+    ['U'] = UPPER, ['V'] = UPPER, ['W'] = UPPER, ['X'] = UPPER, ['Y'] = UPPER,
+    ['Z'] = UPPER,
+    ['_'] = PUNCT, ['-'] = PUNCT, ['+'] = CHAR_FEATURE,
+};
+
+#define CHAR_IS(ch, class)	(char_class[(unsigned char) (ch)] & (class))
+
 /* attr_name_len - length of a "name=" at this place, zero if there is none */
 
 static size_t attr_name_len(const char *text, const char *end)
 {
     const char *cp;
 
-    for (cp = text; cp < end; cp++) {
-	if (*cp == '=')
-	    return (cp - text);
-	if (!ISALNUM(*cp) && *cp != '_' && *cp != '-')
-	    break;
-    }
-    return (0);
+    for (cp = text; cp < end && CHAR_IS(*cp, CHAR_NAME); cp++)
+	 /* void */ ;
+    return (cp < end && *cp == '=' ? cp - text : 0);
 }
 
 /* attr_find - attribute name to number */
@@ -195,7 +224,8 @@ static int attr_find(const char *name, size_t len, int guess)
     int     n;
 
 #define ATTR_IS(n) \
-	(audit_attrs[n].len == len && memcmp(audit_attrs[n].name, name, len) == 0)
+	(audit_attrs[n].len == len && audit_attrs[n].name[0] == name[0] \
+	    && memcmp(audit_attrs[n].name, name, len) == 0)
 
     /*
      * Templates rarely change from one line to the next, so try the attribute
@@ -217,14 +247,13 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
     size_t  name_len;
     int     place;
     int     attr;
-    int     found = 0;
     char   *value;
     char   *cp;
 
     while (rest->text < rest->end && *rest->text == ' ')
 	rest->text++;
-    for (place = 0;
-	 (name_len = attr_name_len(rest->text, rest->end)) > 0; place++) {
+    name_len = attr_name_len(rest->text, rest->end);
+    for (place = 0; name_len > 0; place++) {
 	attr = attr_find(rest->text, name_len,
 			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
 	value = rest->text + name_len + 1;
@@ -232,12 +261,13 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	/*
 	 * A comma ends a value only when another attribute follows.
 	 */
+	name_len = 0;
 	if (attr >= 0 && (audit_attrs[attr].flags & AUDIT_ATTR_FLAG_TAIL))
 	    cp = rest->end;
 	else
 	    for (cp = value; (cp = memchr(cp, ',', rest->end - cp)) != 0; cp++)
 		if (cp + 1 < rest->end && cp[1] == ' '
-		    && attr_name_len(cp + 2, rest->end) > 0)
+		    && (name_len = attr_name_len(cp + 2, rest->end)) > 0)
 		    break;
 	if (cp == 0)
 	    cp = rest->end;
@@ -249,14 +279,13 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	 * to come later.
 	 */
 	if (attr >= 0) {
-	    found++;
 	    if (place < AUDIT_ATTR_COUNT)
 		guesses[place] = attr;
 	    if (result->attr[attr] == 0 && *value)
 		result->attr[attr] = value;
 	}
     }
-    return (found > 0);
+    return (place > 0);
 }
 
 /* skip_address - take an address, after its "<" */
@@ -379,7 +408,8 @@ static int skip_queue_id(AUDIT_LINE *result, AUDIT_TEXT *rest)
 {
     char   *cp;
 
-    for (cp = rest->text; cp < rest->end && ISALNUM(*cp); cp++)
+    for (cp = rest->text; cp < rest->end
+	 && CHAR_IS(*cp, CHAR_QUEUE_ID); cp++)
 	 /* void */ ;
     if (cp == rest->text || cp - rest->text > QUEUE_ID_MAX
 	|| rest->end - cp < 2 || cp[0] != ':' || cp[1] != ' ')
@@ -503,8 +533,11 @@ void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
 
 static int is_feature_name(const char *name)
 {
-    return (*name != 0
-	    && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_+")] == 0);
+    const char *cp;
+
+    for (cp = name; CHAR_IS(*cp, CHAR_FEATURE); cp++)
+	 /* void */ ;
+    return (cp > name && *cp == 0);
 }
 
 /* audit_feature_parse - next feature of a TLS status */
@@ -566,3 +599,74 @@ const char *audit_feature_label(VSTRING *buf, const AUDIT_FEATURE *feature)
 		    (feature->flags & AUDIT_FEATURE_UNDECIDED) ? "?" : "");
     return (STR(buf));
 }
+
+#ifdef TEST
+
+ /*
+  * Read log lines from the standard input, and show what was found in them. An
+  * input line may have \000 for a null byte. The optional argument is the time
+  * when the log was last written to.
+  */
+#include <stdlib.h>
+#include <vstream.h>
+#include <vstring_vstream.h>
+
+/* show_features - TLS status */
+
+static void show_features(char *status)
+{
+    VSTRING *buf = vstring_alloc(100);
+    AUDIT_FEATURE feature;
+    int     found;
+
+    while ((found = audit_feature_parse(&feature, &status)) > 0)
+	vstream_printf("\tfeature %s%s\n", audit_feature_label(buf, &feature),
+		       (feature.flags & AUDIT_FEATURE_RELAXED) ?
+		       " (relaxed)" : "");
+    if (found < 0)
+	vstream_printf("\tbad feature\n");
+    vstring_free(buf);
+}
+
+int     main(int argc, char **argv)
+{
+    VSTRING *input = vstring_alloc(100);
+    VSTRING *buf = vstring_alloc(100);
+    VSTRING *copy = vstring_alloc(100);
+    AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+    int     n;
+
+    audit_clock_init(&clock, argc > 1 ? (time_t) atol(argv[1]) :
+		     time((time_t *) 0));
+    while (vstring_get_nonl(input, VSTREAM_IN) != VSTREAM_EOF) {
+	vstream_printf("%s\n", STR(input));
+	if (*STR(input) == 0 || *STR(input) == '#')
+	    continue;
+	unescape(buf, STR(input));
+	audit_line_parse(&line, &clock, STR(buf), VSTRING_LEN(buf));
+	vstream_printf("    %s%s", audit_line_types[line.type],
+		       line.nul_bytes ? ", null bytes" : "");
+	if (AUDIT_LINE_HAS_DATA(&line)) {
+	    vstream_printf(", %s, %s, %s\n",
+			   audit_time_utc(copy, line.time), line.origin,
+			   line.queue_id ? line.queue_id : "no queue ID");
+	    for (n = 0; n < AUDIT_ATTR_COUNT; n++)
+		if (line.attr[n])
+		    vstream_printf("\t%s=%s\n", audit_attrs[n].name,
+				   line.attr[n]);
+	    if (line.attr[AUDIT_ATTR_TLS])
+		show_features(line.attr[AUDIT_ATTR_TLS]);
+	} else
+	    vstream_printf("\n");
+    }
+    vstream_printf("clock ran backwards %lu times, by up to %ld seconds\n",
+		   clock.backwards, (long) clock.worst);
+    vstream_fflush(VSTREAM_OUT);
+    vstring_free(input);
+    vstring_free(buf);
+    vstring_free(copy);
+    exit(0);
+}
+
+#endif

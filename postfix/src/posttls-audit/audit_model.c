@@ -15,23 +15,16 @@
 /*	void	audit_model_finish(model)
 /*	AUDIT_MODEL *model;
 /*
-/*	void	audit_model_free(model)
-/*	AUDIT_MODEL *model;
-/*
 /*	AUDIT_VERDICT audit_model_verdict(model, dest)
 /*	const AUDIT_MODEL *model;
 /*	const AUDIT_DEST *dest;
-/*
-/*	const char *audit_digest_text(buf, digest)
-/*	VSTRING	*buf;
-/*	const AUDIT_DIGEST *digest;
 /* DESCRIPTION
 /*	This module adds up what log lines say. Memory grows with the
 /*	number of destinations and servers, not with the number of
 /*	lines.
 /*
 /*	audit_model_create() returns an empty model that selects all
-/*	lines. audit_model_free() destroys it.
+/*	lines.
 /*
 /*	audit_model_line() accounts for one line. Any line may be
 /*	specified; lines without data are counted only.
@@ -43,8 +36,6 @@
 /*
 /*	audit_model_verdict() says whether the policy of a destination
 /*	can be enforced.
-/*
-/*	audit_digest_text() formats a digest as it was logged.
 /* ONE MESSAGE, SEVERAL LINES
 /* .ad
 /* .fi
@@ -117,6 +108,23 @@ static const ssize_t table_limits[AUDIT_TABLE_COUNT] = {
 #define REASON_LIMIT	50
 
  /*
+  * Keys for AUDIT_TABLE_PROPERTY, in the order of AUDIT_ANSWER.
+  */
+#define PROPERTY_KEY(property, answer) property AUDIT_KEY_SEPARATOR answer
+
+static const char *const secrecy_keys[AUDIT_ANSWER_COUNT] = {
+    PROPERTY_KEY("forward secrecy", "no"),
+    PROPERTY_KEY("forward secrecy", "yes"),
+    PROPERTY_KEY("forward secrecy", "unknown"),
+};
+
+static const char *const quantum_keys[AUDIT_ANSWER_COUNT] = {
+    PROPERTY_KEY("post-quantum", "no"),
+    PROPERTY_KEY("post-quantum", "yes"),
+    PROPERTY_KEY("post-quantum", "unknown"),
+};
+
+ /*
   * The latest lines of a process. Two processes that share a slot forget each
   * other's lines; with this many slots that is rare.
   */
@@ -168,36 +176,38 @@ AUDIT_MODEL *audit_model_create(void)
     return (mp);
 }
 
-/* free_relay - destroy server */
+/* clean_string - replace what is not text */
 
-static void free_relay(void *ptr)
+static char *clean_string(char *string)
 {
-    AUDIT_RELAY *relay = (AUDIT_RELAY *) ptr;
-    AUDIT_DIGEST *digest;
+    unsigned char *cp;
+    int     is_ascii = 1;
 
-    while ((digest = relay->digests) != 0) {
-	relay->digests = digest->next;
-	myfree((void *) digest);
+    for (cp = (unsigned char *) string; *cp; cp++) {
+	if ((*cp < ' ' && *cp != AUDIT_KEY_SEPARATOR[0]) || *cp == 127)
+	    *cp = '?';
+	else if (*cp > 127)
+	    is_ascii = 0;
     }
-    myfree(ptr);
+    if (is_ascii == 0 && valid_utf8_string(string, strlen(string)) == 0)
+	for (cp = (unsigned char *) string; *cp; cp++)
+	    if (*cp > 127)
+		*cp = '?';
+    return (string);
 }
 
-/* audit_model_free - destroy model */
+ /*
+  * Find a name in a table, or make it safe to print and find that. Most names
+  * have been seen before, and then there is no need to look at each byte.
+  */
+#define LOCATE(table, name, copy, filter) do { \
+	if ((info = htable_locate((table), (name))) == 0) { \
+	    (copy) = clean_string(filter(mystrdup(name))); \
+	    info = htable_locate((table), (copy)); \
+	} \
+    } while (0)
 
-void    audit_model_free(AUDIT_MODEL *mp)
-{
-    int     n;
-
-    for (n = 0; n < AUDIT_TABLE_COUNT; n++)
-	htable_free(mp->tables[n].entries, myfree);
-    htable_free(mp->destinations, myfree);
-    htable_free(mp->relays, free_relay);
-    htable_free(mp->reasons, (void (*) (void *)) 0);
-    argv_free(mp->notes);
-    vstring_free(mp->buf);
-    myfree((void *) mp->slots);
-    myfree((void *) mp);
-}
+#define AS_IS(string)	(string)
 
 /* count_key - count something */
 
@@ -205,24 +215,35 @@ static void count_key(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
 		              const char *key, time_t when)
 {
     AUDIT_TABLE *table = mp->tables + id;
-    AUDIT_COUNT *cp = table->latest;
+    AUDIT_COUNT *cp = 0;
     HTABLE_INFO *info;
+    char   *copy = 0;
+    int     n;
 
     /*
-     * The same word again is the usual case.
+     * The same few words again are the usual case.
      */
-    if (cp == 0 || strcmp(cp->key, key) != 0) {
-	if ((info = htable_locate(table->entries, key)) == 0) {
+    for (n = 0; n < AUDIT_RECENT && (cp = table->recent[n]) != 0; n++)
+	if (strcmp(cp->key, key) == 0)
+	    break;
+    if (n == AUDIT_RECENT || cp == 0) {
+	LOCATE(table->entries, key, copy, AS_IS);
+	if (info == 0) {
 	    if (table->limit && table->entries->used >= table->limit)
-		key = AUDIT_KEY_OTHER;
-	    if ((info = htable_locate(table->entries, key)) == 0) {
-		cp = (AUDIT_COUNT *) mymalloc(sizeof(*cp));
-		memset((void *) cp, 0, sizeof(*cp));
-		info = htable_enter(table->entries, key, (void *) cp);
-		cp->key = info->key;
-	    }
+		info = htable_locate(table->entries, key = AUDIT_KEY_OTHER);
+	    else
+		key = copy;
 	}
-	cp = table->latest = (AUDIT_COUNT *) info->value;
+	if (info == 0) {
+	    cp = (AUDIT_COUNT *) mymalloc(sizeof(*cp));
+	    memset((void *) cp, 0, sizeof(*cp));
+	    info = htable_enter(table->entries, key, (void *) cp);
+	    cp->key = info->key;
+	}
+	cp = table->recent[table->oldest] = (AUDIT_COUNT *) info->value;
+	table->oldest = (table->oldest + 1) % AUDIT_RECENT;
+	if (copy)
+	    myfree(copy);
     }
     cp->count[kind] += 1;
     NOTE_FIRST(cp->first, when);
@@ -242,11 +263,18 @@ static void count_word(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
 
 static void make_key(AUDIT_MODEL *mp, const char *word, int first)
 {
+    ssize_t start;
+    char   *cp;
+
     if (first)
 	VSTRING_RESET(mp->buf);
     else
 	vstring_strcat(mp->buf, AUDIT_KEY_SEPARATOR);
+    start = LEN(mp->buf);
     vstring_strcat(mp->buf, word && *word ? word : AUDIT_KEY_UNKNOWN);
+    for (cp = STR(mp->buf) + start;
+	 (cp = strchr(cp, AUDIT_KEY_SEPARATOR[0])) != 0; cp++)
+	*cp = '?';
 }
 
 /* find_reason - remember a word forever, if there are not too many */
@@ -254,15 +282,16 @@ static void make_key(AUDIT_MODEL *mp, const char *word, int first)
 static const char *find_reason(AUDIT_MODEL *mp, const char *reason)
 {
     HTABLE_INFO *info;
+    char   *copy = 0;
 
     if (reason == 0)
 	return (0);
-    if ((info = htable_locate(mp->reasons, reason)) == 0) {
-	if (mp->reasons->used >= REASON_LIMIT)
-	    return (AUDIT_KEY_OTHER);
-	info = htable_enter(mp->reasons, reason, (void *) 0);
-    }
-    return (info->key);
+    LOCATE(mp->reasons, reason, copy, AS_IS);
+    if (info == 0 && mp->reasons->used < REASON_LIMIT)
+	info = htable_enter(mp->reasons, copy, (void *) 0);
+    if (copy)
+	myfree(copy);
+    return (info ? info->key : AUDIT_KEY_OTHER);
 }
 
 /* find_dest - find or create destination */
@@ -272,15 +301,20 @@ static AUDIT_DEST *find_dest(AUDIT_MODEL *mp, const char *name,
 {
     AUDIT_DEST *dest;
     HTABLE_INFO *info;
+    char   *copy = 0;
 
-    if ((dest = (AUDIT_DEST *) htable_find(mp->destinations, name)) == 0) {
+    LOCATE(mp->destinations, name, copy, lowercase);
+    if (info == 0) {
 	dest = (AUDIT_DEST *) mymalloc(sizeof(*dest));
 	memset((void *) dest, 0, sizeof(*dest));
-	info = htable_enter(mp->destinations, name, (void *) dest);
+	info = htable_enter(mp->destinations, copy, (void *) dest);
 	dest->name = info->key;
 	dest->kind = kind;
 	dest->policy = dest->fallback = AUDIT_LEVEL_NONE;
     }
+    if (copy)
+	myfree(copy);
+    dest = (AUDIT_DEST *) info->value;
 
     /*
      * What a policy table is searched for is better than what it may have
@@ -297,15 +331,21 @@ static AUDIT_RELAY *find_relay(AUDIT_MODEL *mp, const char *name)
 {
     AUDIT_RELAY *relay;
     HTABLE_INFO *info;
+    char   *copy = 0;
 
-    if ((relay = (AUDIT_RELAY *) htable_find(mp->relays, name)) == 0) {
+    if (name == 0)
+	name = AUDIT_KEY_UNKNOWN;
+    LOCATE(mp->relays, name, copy, AS_IS);
+    if (info == 0) {
 	relay = (AUDIT_RELAY *) mymalloc(sizeof(*relay));
 	memset((void *) relay, 0, sizeof(*relay));
-	info = htable_enter(mp->relays, name, (void *) relay);
+	info = htable_enter(mp->relays, copy, (void *) relay);
 	relay->name = info->key;
 	relay->policy = AUDIT_LEVEL_NONE;
     }
-    return (relay);
+    if (copy)
+	myfree(copy);
+    return ((AUDIT_RELAY *) info->value);
 }
 
 /* find_host - destination for a server whose nexthop is not known */
@@ -334,6 +374,20 @@ static void link_host(AUDIT_DEST *host, AUDIT_DEST *nexthop)
 	host->nexthop = nexthop;
     else if (host->nexthop != nexthop)
 	host->nexthop_ambiguous = 1;
+}
+
+/* find_nexthop - destination of this server */
+
+static AUDIT_DEST *find_nexthop(AUDIT_MODEL *mp, AUDIT_RELAY *relay,
+				        const char *nexthop)
+{
+
+    /*
+     * Most servers have one destination, and few have very many.
+     */
+    if (relay->latest == 0 || strcmp(relay->latest->name, nexthop) != 0)
+	relay->latest = find_dest(mp, nexthop, AUDIT_DEST_NEXTHOP);
+    return (relay->latest);
 }
 
 /* set_policy - note the policy of a destination, zero if superseded */
@@ -449,16 +503,6 @@ static void count_fallback(AUDIT_MODEL *mp, int kind, const char *nexthop,
     count_key(mp, AUDIT_TABLE_FALLBACK, kind, STR(mp->buf), when);
 }
 
-/* count_property - count yes, no, unknown */
-
-static void count_property(AUDIT_MODEL *mp, int kind, const char *name,
-			           AUDIT_ANSWER answer, time_t when)
-{
-    make_key(mp, name, 1);
-    make_key(mp, audit_answers[answer], 0);
-    count_key(mp, AUDIT_TABLE_PROPERTY, kind, STR(mp->buf), when);
-}
-
 /* count_weakness - count weak spot of a server */
 
 static void count_weakness(AUDIT_MODEL *mp, int kind, const char *relay,
@@ -488,58 +532,13 @@ static void count_tls(AUDIT_MODEL *mp, int kind, const AUDIT_LINE *line)
     if (ATTR(line, FS) != 0)
 	secret = (strcmp(ATTR(line, FS), "yes") == 0 ?
 		  AUDIT_ANSWER_YES : AUDIT_ANSWER_NO);
-    count_property(mp, kind, "forward secrecy", secret, when);
-    count_property(mp, kind, "post-quantum", audit_post_quantum(kex), when);
+    count_key(mp, AUDIT_TABLE_PROPERTY, kind, secrecy_keys[secret], when);
+    count_key(mp, AUDIT_TABLE_PROPERTY, kind,
+	      quantum_keys[audit_post_quantum(kex)], when);
     if (audit_protocol_old(protocol))
 	count_weakness(mp, kind, relay, "old protocol", when);
     if (secret == AUDIT_ANSWER_NO)
 	count_weakness(mp, kind, relay, "no forward secrecy", when);
-}
-
-/* hex_digit - value of hexadecimal digit, or negative */
-
-static int hex_digit(int ch)
-{
-    return (ch >= '0' && ch <= '9' ? ch - '0' :
-	    ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 :
-	    ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1);
-}
-
-/* pack_digest - store XX:XX:XX in one third of the space */
-
-static int pack_digest(unsigned char *value, const char *text)
-{
-    int     len = 0;
-    int     hi, lo;
-
-    for (;;) {
-	if (len >= AUDIT_DIGEST_MAX || (hi = hex_digit(text[0])) < 0
-	    || (lo = hex_digit(text[1])) < 0)
-	    return (0);
-	value[len++] = hi * 16 + lo;
-	if (text[2] == 0)
-	    return (len);
-	if (text[2] != ':')
-	    return (0);
-	text += 3;
-    }
-}
-
-/* audit_digest_text - inverse */
-
-const char *audit_digest_text(VSTRING *buf, const AUDIT_DIGEST *digest)
-{
-    int     n;
-
-    VSTRING_RESET(buf);
-    if (digest->is_binary == 0)
-	vstring_strncpy(buf, (char *) digest->value, digest->len);
-    else
-	for (n = 0; n < digest->len; n++)
-	    vstring_sprintf_append(buf, "%s%02X", n ? ":" : "",
-				   digest->value[n]);
-    VSTRING_TERMINATE(buf);
-    return (STR(buf));
 }
 
 /* note_digest - remember certificates and keys of a server */
@@ -547,26 +546,17 @@ const char *audit_digest_text(VSTRING *buf, const AUDIT_DIGEST *digest)
 static void note_digest(AUDIT_RELAY *relay, int kind, const char *text,
 			        time_t when)
 {
-    unsigned char value[AUDIT_DIGEST_MAX];
     AUDIT_DIGEST **dpp;
     AUDIT_DIGEST *digest;
-    int     is_binary = 1;
+    size_t  len;
     int     count = 0;
-    int     len;
 
-    if (text == 0)
+    if (text == 0 || (len = strlen(text)) > AUDIT_DIGEST_MAX)
 	return;
-    if ((len = pack_digest(value, text)) == 0) {
-	is_binary = 0;
-	if ((len = strlen(text)) > AUDIT_DIGEST_MAX)
-	    len = AUDIT_DIGEST_MAX;
-	memcpy(value, text, len);
-    }
     for (dpp = &relay->digests; (digest = *dpp) != 0; dpp = &digest->next) {
 	if (digest->kind != kind)
 	    continue;
-	if (digest->len == len && digest->is_binary == is_binary
-	    && memcmp(digest->value, value, len) == 0) {
+	if (digest->len == len && memcmp(digest->text, text, len) == 0) {
 	    NOTE_FIRST(digest->first, when);
 	    NOTE_LAST(digest->last, when);
 	    return;
@@ -575,13 +565,14 @@ static void note_digest(AUDIT_RELAY *relay, int kind, const char *text,
     }
     if (count >= AUDIT_DIGEST_KEEP)
 	return;
-    digest = (AUDIT_DIGEST *) mymalloc(offsetof(AUDIT_DIGEST, value) + len);
+    digest = (AUDIT_DIGEST *)
+	mymalloc(offsetof(AUDIT_DIGEST, text) + len + 1);
     digest->next = 0;
     digest->first = digest->last = when;
     digest->kind = kind;
-    digest->is_binary = is_binary;
     digest->len = len;
-    memcpy(digest->value, value, len);
+    memcpy(digest->text, text, len + 1);
+    (void) clean_string(digest->text);
     *dpp = digest;
 }
 
@@ -597,8 +588,7 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
     int     policy;
     int     auth = audit_auth_find(ATTR(line, AUTH));
     time_t  when = line->time;
-    AUDIT_RELAY *relay = find_relay(mp, ATTR(line, RELAY) ?
-				    ATTR(line, RELAY) : AUDIT_KEY_UNKNOWN);
+    AUDIT_RELAY *relay = find_relay(mp, ATTR(line, RELAY));
     AUDIT_DEST *dest;
     AUDIT_SLOT *slot;
     unsigned long origin;
@@ -609,7 +599,6 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
     level = audit_level_find(level_name);
     policy = (policy_name ? audit_level_find(policy_name) : level);
 
-    relay->deliveries += 1;
     NOTE_LAST(relay->last, when);
     note_digest(relay, AUDIT_DIGEST_CERT, ATTR(line, CERT_DIGEST), when);
     note_digest(relay, AUDIT_DIGEST_KEY, ATTR(line, SPKI_DIGEST), when);
@@ -638,7 +627,7 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
 		nexthop_name = relay->nexthop->name;
 	}
     }
-    dest = (nexthop_name ? find_dest(mp, nexthop_name, AUDIT_DEST_NEXTHOP) :
+    dest = (nexthop_name ? find_nexthop(mp, relay, nexthop_name) :
 	    find_host(mp, relay));
 
     if (level_name != 0) {
@@ -671,15 +660,14 @@ static void model_warning(AUDIT_MODEL *mp, AUDIT_LINE *line)
     const char *reason = find_reason(mp, ATTR(line, REASON));
     int     policy = audit_level_find(ATTR(line, POLICY));
     time_t  when = line->time;
-    AUDIT_RELAY *relay = find_relay(mp, ATTR(line, RELAY) ?
-				    ATTR(line, RELAY) : AUDIT_KEY_UNKNOWN);
+    AUDIT_RELAY *relay = find_relay(mp, ATTR(line, RELAY));
     AUDIT_DEST *host = find_host(mp, relay);
     AUDIT_DEST *dest = host;
     AUDIT_SLOT *slot;
     unsigned long origin;
 
     if (ATTR(line, NEXTHOP) != 0) {
-	dest = find_dest(mp, ATTR(line, NEXTHOP), AUDIT_DEST_NEXTHOP);
+	dest = find_nexthop(mp, relay, ATTR(line, NEXTHOP));
 	link_host(host, dest);
     }
     if (audit_level_authenticates(policy)
@@ -720,13 +708,17 @@ static const char *recipient_domain(char *address)
     return (domain && domain[1] ? lowercase(domain + 1) : 0);
 }
 
+#define IS_SUCCESS(line) \
+	(ATTR(line, DSN) != 0 && *ATTR(line, DSN) == '2')
+
 /* model_status - delivery status, one recipient */
 
 static void model_status(AUDIT_MODEL *mp, AUDIT_LINE *line)
 {
-    const char *domain = recipient_domain(ATTR(line, TO));
+    const char *domain;
     const char *relay_name = ATTR(line, RELAY);
-    const char *reason = audit_reply_reason(ATTR(line, REPLY));
+    const char *reason = (IS_SUCCESS(line) ? 0 :
+			  audit_reply_reason(ATTR(line, REPLY)));
     const char *level_name = 0;
     char   *features = ATTR(line, TLS);
     AUDIT_FEATURE feature;
@@ -744,7 +736,7 @@ static void model_status(AUDIT_MODEL *mp, AUDIT_LINE *line)
     if (reason != 0)
 	count_key(mp, AUDIT_TABLE_FAILURE, AUDIT_COUNT_DELIVERIES, reason, when);
     if (features == 0) {
-	if (reason != 0 && domain != 0
+	if (reason != 0 && (domain = recipient_domain(ATTR(line, TO))) != 0
 	    && (dest = (AUDIT_DEST *) htable_find(mp->destinations, domain)) != 0
 	    && dest->policy != AUDIT_LEVEL_NONE)
 	    note_failure(dest, find_reason(mp, reason), AUDIT_LEVEL_NONE, when);
@@ -785,8 +777,8 @@ static void model_status(AUDIT_MODEL *mp, AUDIT_LINE *line)
      * No verdict about a destination from an attempt that did not get as far
      * as TLS, or from a level that does not authenticate.
      */
-    if (is_repeat || undecided || domain == 0
-	|| audit_level_authenticates(policy) == 0)
+    if (is_repeat || undecided || audit_level_authenticates(policy) == 0
+	|| (domain = recipient_domain(ATTR(line, TO))) == 0)
 	return;
     dest = find_dest(mp, domain, AUDIT_DEST_DOMAIN);
     if (reason != 0)
@@ -812,6 +804,7 @@ static void model_tlsconn(AUDIT_MODEL *mp, AUDIT_LINE *line)
     int     auth = audit_auth_find(ATTR(line, AUTH));
 
     relay->connections[auth] += 1;
+    relay->connected += 1;
     NOTE_LAST(relay->last, line->time);
     count_key(mp, AUDIT_TABLE_AUTH, AUDIT_COUNT_EVENTS, audit_auths[auth],
 	      line->time);
@@ -858,49 +851,12 @@ static int is_selected(AUDIT_MODEL *mp, AUDIT_LINE *line)
 	return (0);
     return (mp->patterns == 0
 	    || matches_relay(mp, ATTR(line, RELAY))
-	    || matches_pattern(mp->patterns, ATTR(line, NEXTHOP))
+	    || (ATTR(line, NEXTHOP) != 0
+		&& matches_pattern(mp->patterns,
+				   lowercase(ATTR(line, NEXTHOP))))
 	    || (ATTR(line, TO) != 0
 		&& matches_pattern(mp->patterns,
 				   recipient_domain(ATTR(line, TO)))));
-}
-
-/* clean_string - replace what is not text */
-
-static void clean_string(char *string)
-{
-    unsigned char *cp;
-    int     is_ascii = 1;
-
-    for (cp = (unsigned char *) string; *cp; cp++) {
-	if (*cp < ' ' || *cp == 127)
-	    *cp = '?';
-	else if (*cp > 127)
-	    is_ascii = 0;
-    }
-    if (is_ascii == 0 && valid_utf8_string(string, strlen(string)) == 0)
-	for (cp = (unsigned char *) string; *cp; cp++)
-	    if (*cp > 127)
-		*cp = '?';
-}
-
-/* clean_attrs - text that is safe to print and to compare */
-
-static void clean_attrs(AUDIT_LINE *line)
-{
-    static const AUDIT_ATTR_ID printed[] = {
-	AUDIT_ATTR_RELAY, AUDIT_ATTR_LEVEL, AUDIT_ATTR_POLICY,
-	AUDIT_ATTR_CONFIGURED, AUDIT_ATTR_AUTH, AUDIT_ATTR_PROTOCOL,
-	AUDIT_ATTR_CIPHER, AUDIT_ATTR_CERT_DIGEST, AUDIT_ATTR_SPKI_DIGEST,
-	AUDIT_ATTR_REASON, AUDIT_ATTR_NEXTHOP, AUDIT_ATTR_KEX,
-	AUDIT_ATTR_FALLBACK, AUDIT_ATTR_RULE, AUDIT_ATTR_TO,
-    };
-    unsigned n;
-
-    for (n = 0; n < sizeof(printed) / sizeof(printed[0]); n++)
-	if (line->attr[printed[n]] != 0)
-	    clean_string(line->attr[printed[n]]);
-    if (ATTR(line, NEXTHOP) != 0)
-	(void) lowercase(ATTR(line, NEXTHOP));
 }
 
 /* audit_model_line - account for one line */
@@ -918,7 +874,6 @@ void    audit_model_line(AUDIT_MODEL *mp, AUDIT_LINE *line)
 
     mp->nul_lines += line->nul_bytes;
     if (AUDIT_LINE_HAS_DATA(line)) {
-	clean_attrs(line);
 	if (is_selected(mp, line) == 0) {
 	    mp->skipped += 1;
 	    return;

@@ -64,10 +64,13 @@ typedef enum {
     AUDIT_TABLE_COUNT
 } AUDIT_TABLE_ID;
 
+#define AUDIT_RECENT	4
+
 typedef struct {
     HTABLE *entries;
     ssize_t limit;			/* when not zero */
-    AUDIT_COUNT *latest;		/* most recent result */
+    AUDIT_COUNT *recent[AUDIT_RECENT];	/* found without hashing */
+    int     oldest;			/* to be replaced next */
 } AUDIT_TABLE;
 
  /*
@@ -76,7 +79,7 @@ typedef struct {
 #define AUDIT_DIGEST_CERT	0
 #define AUDIT_DIGEST_KEY	1
 #define AUDIT_DIGEST_KINDS	2
-#define AUDIT_DIGEST_MAX	64	/* bytes */
+#define AUDIT_DIGEST_MAX	200	/* characters; SHA-512 needs 191 */
 #define AUDIT_DIGEST_KEEP	8	/* per server and kind */
 
 typedef struct AUDIT_DIGEST {
@@ -84,9 +87,8 @@ typedef struct AUDIT_DIGEST {
     time_t  first;
     time_t  last;
     unsigned char kind;
-    unsigned char is_binary;
     unsigned char len;
-    unsigned char value[1];		/* actually a bunch */
+    char    text[1];			/* actually a bunch */
 } AUDIT_DIGEST;
 
  /*
@@ -130,8 +132,9 @@ extern const char *const audit_verdicts[];
 typedef struct {
     const char *name;			/* owned by hash table */
     unsigned int connections[AUDIT_AUTH_COUNT];
-    unsigned int deliveries;
+    unsigned int connected;		/* sum of the above */
     time_t  last;
+    AUDIT_DEST *latest;			/* most recent destination */
     AUDIT_DEST *host;			/* when nexthop is unknown */
     AUDIT_DEST *nexthop;		/* from last fallback warning */
     const char *reason;			/* same */
@@ -174,9 +177,7 @@ typedef struct {
 extern AUDIT_MODEL *audit_model_create(void);
 extern void audit_model_line(AUDIT_MODEL *, AUDIT_LINE *);
 extern void audit_model_finish(AUDIT_MODEL *);
-extern void audit_model_free(AUDIT_MODEL *);
 extern AUDIT_VERDICT audit_model_verdict(const AUDIT_MODEL *, const AUDIT_DEST *);
-extern const char *audit_digest_text(VSTRING *, const AUDIT_DIGEST *);
 
 /* LICENSE
 /* .ad

@@ -115,6 +115,7 @@ static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 {
     switch (type) {
     case AUDIT_CELL_TEXT:
+    case AUDIT_CELL_NOTE:
 	return (cell->text ? cell->text : "-");
     case AUDIT_CELL_COUNT:
 	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
@@ -267,6 +268,7 @@ static const char *json_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 
     switch (type) {
     case AUDIT_CELL_TEXT:
+    case AUDIT_CELL_NOTE:
     case AUDIT_CELL_DIGEST:
 	return (cell->text ? quoted(buf, cell->text) : "null");
     case AUDIT_CELL_COUNT:

@@ -22,7 +22,8 @@
   * formats need to know.
   */
 typedef enum {
-    AUDIT_CELL_TEXT,			/* const char * */
+    AUDIT_CELL_TEXT,			/* const char *, Prometheus label */
+    AUDIT_CELL_NOTE,			/* const char *, no label */
     AUDIT_CELL_COUNT,			/* unsigned long */
     AUDIT_CELL_TIME,			/* time_t, zero when not applicable */
     AUDIT_CELL_SHARE,			/* double, percentage */

@@ -72,6 +72,7 @@ typedef struct {
 } AUDIT_REPORT;
 
 #define REPORT_FLAG_PROBLEMS	(1<<0)	/* also with problems only */
+#define REPORT_FLAG_BY_KEY	(1<<1)	/* alphabetical order */
 
 /* compare_counts - most frequent first */
 
@@ -87,14 +88,28 @@ static int compare_counts(const void *a, const void *b)
     return (strcmp(left->key, right->key));
 }
 
-/* sorted_list - contents of hash table in some order */
+/* compare_names - alphabetical order */
+
+static int compare_names(const void *a, const void *b)
+{
+    return (strcmp((*(HTABLE_INFO **) a)->key, (*(HTABLE_INFO **) b)->key));
+}
+
+/* sorted_list - selected contents of hash table in some order */
 
 static HTABLE_INFO **sorted_list(HTABLE *table,
-			         int (*compare) (const void *, const void *))
+			         int (*compare) (const void *, const void *),
+				         int (*wanted) (const void *))
 {
     HTABLE_INFO **list = htable_list(table);
+    HTABLE_INFO **from;
+    HTABLE_INFO **to = list;
 
-    qsort((void *) list, table->used, sizeof(*list), compare);
+    for (from = list; *from; from++)
+	if (wanted == 0 || wanted(from[0]->value))
+	    *to++ = *from;
+    *to = 0;
+    qsort((void *) list, to - list, sizeof(*list), compare);
     return (list);
 }
 
@@ -122,7 +137,8 @@ static void report_counts(AUDIT_OUT *out, const void *data, const void *context)
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
     const AUDIT_REPORT *report = (const AUDIT_REPORT *) context;
     HTABLE_INFO **list = sorted_list(mp->tables[report->table].entries,
-				     compare_counts);
+				     report->flags & REPORT_FLAG_BY_KEY ?
+				     compare_names : compare_counts, 0);
     HTABLE_INFO **ht;
     const AUDIT_COUNT *entry;
     AUDIT_CELL cells[AUDIT_COLUMN_MAX];
@@ -277,7 +293,12 @@ static int compare_dests(const void *a, const void *b)
     return (strcmp(left->name, right->name));
 }
 
-#define HAS_POLICY(dest)	((dest)->policy != AUDIT_LEVEL_NONE)
+/* has_policy - destination has an authenticated policy */
+
+static int has_policy(const void *ptr)
+{
+    return (((const AUDIT_DEST *) ptr)->policy != AUDIT_LEVEL_NONE);
+}
 
 /* report_readiness - destinations with an authenticated policy */
 
@@ -285,7 +306,8 @@ static void report_readiness(AUDIT_OUT *out, const void *data,
 			             const void *unused_context)
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
-    HTABLE_INFO **list = sorted_list(mp->destinations, compare_dests);
+    HTABLE_INFO **list = sorted_list(mp->destinations, compare_dests,
+				     has_policy);
     HTABLE_INFO **ht;
     const AUDIT_DEST *dest;
     AUDIT_VERDICT verdict;
@@ -294,9 +316,8 @@ static void report_readiness(AUDIT_OUT *out, const void *data,
     for (ht = list; *ht; ht++) {
 	dest = (const AUDIT_DEST *) ht[0]->value;
 	verdict = audit_model_verdict(mp, dest);
-	if (HAS_POLICY(dest) == 0 || (out->problems_only
-				   && verdict != AUDIT_VERDICT_BROKEN
-				   && verdict != AUDIT_VERDICT_MIXED))
+	if (out->problems_only && verdict != AUDIT_VERDICT_BROKEN
+	    && verdict != AUDIT_VERDICT_MIXED)
 	    continue;
 	cells[0].text = audit_verdicts[verdict];
 	cells[1].count = dest->deliveries;
@@ -333,7 +354,7 @@ static void report_verdicts(AUDIT_OUT *out, const void *data,
     memset((void *) counts, 0, sizeof(counts));
     for (ht = list; *ht; ht++) {
 	dest = (const AUDIT_DEST *) ht[0]->value;
-	if (HAS_POLICY(dest)) {
+	if (has_policy((const void *) dest)) {
 	    counts[audit_model_verdict(mp, dest)]++;
 	    total++;
 	}
@@ -354,16 +375,10 @@ static void report_relay_digests(AUDIT_OUT *out, const AUDIT_RELAY *relay,
 				         int kind)
 {
     static const char *const kinds[] = {"certificate", "key"};
-    static VSTRING *old_text;
-    static VSTRING *new_text;
     const AUDIT_DIGEST *old = 0;
     const AUDIT_DIGEST *new;
     AUDIT_CELL cells[6];
 
-    if (old_text == 0) {
-	old_text = vstring_alloc(100);
-	new_text = vstring_alloc(100);
-    }
     for (new = relay->digests; new; new = new->next) {
 	if (new->kind != kind)
 	    continue;
@@ -371,8 +386,8 @@ static void report_relay_digests(AUDIT_OUT *out, const AUDIT_RELAY *relay,
 	    cells[0].text = relay->name;
 	    cells[1].text = kinds[kind];
 	    cells[2].time = new->first;
-	    cells[3].text = audit_digest_text(old_text, old);
-	    cells[4].text = audit_digest_text(new_text, new);
+	    cells[3].text = old->text;
+	    cells[4].text = new->text;
 	    cells[5].time = old->last;
 	    audit_out_row(out, cells);
 	}
@@ -386,17 +401,31 @@ static int compare_relays(const void *a, const void *b)
 {
     const AUDIT_RELAY *left = (const AUDIT_RELAY *) (*(HTABLE_INFO **) a)->value;
     const AUDIT_RELAY *right = (const AUDIT_RELAY *) (*(HTABLE_INFO **) b)->value;
-    unsigned long lsum = 0;
-    unsigned long rsum = 0;
-    int     n;
 
-    for (n = 0; n < AUDIT_AUTH_COUNT; n++) {
-	lsum += left->connections[n];
-	rsum += right->connections[n];
-    }
-    if (lsum != rsum)
-	return (lsum < rsum ? 1 : -1);
+    if (left->connected != right->connected)
+	return (left->connected < right->connected ? 1 : -1);
     return (strcmp(left->name, right->name));
+}
+
+/* has_connections - server has TLS connection lines */
+
+static int has_connections(const void *ptr)
+{
+    return (((const AUDIT_RELAY *) ptr)->connected > 0);
+}
+
+/* has_changes - server has different certificates or keys */
+
+static int has_changes(const void *ptr)
+{
+    const AUDIT_DIGEST *digest;
+    int     counts[AUDIT_DIGEST_KINDS] = {0};
+
+    for (digest = ((const AUDIT_RELAY *) ptr)->digests; digest;
+	 digest = digest->next)
+	if (++counts[digest->kind] > 1)
+	    return (1);
+    return (0);
 }
 
 /* report_digests - changed certificates and keys */
@@ -405,7 +434,7 @@ static void report_digests(AUDIT_OUT *out, const void *data,
 			           const void *unused_context)
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
-    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays);
+    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays, has_changes);
     HTABLE_INFO **ht;
     int     kind;
 
@@ -421,19 +450,14 @@ static void report_relays(AUDIT_OUT *out, const void *data,
 			          const void *unused_context)
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
-    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays);
+    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
+				     has_connections);
     HTABLE_INFO **ht;
     const AUDIT_RELAY *relay;
     AUDIT_CELL cells[6];
-    unsigned long total;
-    int     n;
 
     for (ht = list; *ht; ht++) {
 	relay = (const AUDIT_RELAY *) ht[0]->value;
-	for (total = 0, n = AUDIT_AUTH_ANONYMOUS; n < AUDIT_AUTH_COUNT; n++)
-	    total += relay->connections[n];
-	if (total == 0)
-	    continue;
 	cells[0].count = relay->connections[AUDIT_AUTH_VERIFIED];
 	cells[1].count = relay->connections[AUDIT_AUTH_TRUSTED];
 	cells[2].count = relay->connections[AUDIT_AUTH_UNTRUSTED];
@@ -449,6 +473,7 @@ static void report_relays(AUDIT_OUT *out, const void *data,
   * Column descriptions that several reports have in common.
   */
 #define TEXT(name, heading)	{name, heading, AUDIT_CELL_TEXT, 0, 0}
+#define NOTE(name, heading)	{name, heading, AUDIT_CELL_NOTE, 0, 0}
 #define COUNT(name, heading)	{name, heading, AUDIT_CELL_COUNT, 0, 0}
 #define TIME(name, heading)	{name, heading, AUDIT_CELL_TIME, 0, 0}
 #define SHARE(name)		{name, "", AUDIT_CELL_SHARE, 0, 0}
@@ -496,7 +521,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	    {
 		METRIC("lines", "lines", "lines", "Log lines by what they are."),
 		TEXT("kind", 0),
-		TEXT("description", "description"),
+		NOTE("description", "description"),
 	    },
 	},
     },
@@ -665,7 +690,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEkk", AUDIT_TABLE_PROPERTY, 0, 0,
+	report_counts, "dDeEkk", AUDIT_TABLE_PROPERTY, 0, REPORT_FLAG_BY_KEY,
 	{
 	    "properties", "Protection of recorded traffic", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -795,8 +820,9 @@ static void policy_entry(VSTREAM *stream, const AUDIT_MODEL *mp,
     policy_comment(stream, mp, dest);
     if (enforce)
 	fallback = "none";
-    else if (dest->fallback != AUDIT_LEVEL_NONE)
-	fallback = audit_levels[dest->fallback].name;
+    else if (dest->fallback != AUDIT_LEVEL_NONE
+	     && audit_levels[dest->fallback].fallback != 0)
+	fallback = audit_levels[dest->fallback].fallback;
     else {
 	vstream_fprintf(stream, "# no change\n");
 	return;
@@ -815,18 +841,12 @@ static void policy_entry(VSTREAM *stream, const AUDIT_MODEL *mp,
     }
 }
 
-/* compare_names - alphabetical order */
-
-static int compare_names(const void *a, const void *b)
-{
-    return (strcmp((*(HTABLE_INFO **) a)->key, (*(HTABLE_INFO **) b)->key));
-}
-
 /* audit_report_policy - policy table entries */
 
 void    audit_report_policy(VSTREAM *stream, const AUDIT_MODEL *mp)
 {
-    HTABLE_INFO **list = sorted_list(mp->destinations, compare_names);
+    HTABLE_INFO **list = sorted_list(mp->destinations, compare_names,
+				     has_policy);
     HTABLE_INFO **ht;
 
     vstream_fprintf(stream, "\
@@ -835,8 +855,7 @@ void    audit_report_policy(VSTREAM *stream, const AUDIT_MODEL *mp)
 # needed. Other attributes of your present entries (match=, protocols=, ...)\n\
 # are not in the log: keep them.\n");
     for (ht = list; *ht; ht++)
-	if (HAS_POLICY((const AUDIT_DEST *) ht[0]->value))
-	    policy_entry(stream, mp, (const AUDIT_DEST *) ht[0]->value);
+	policy_entry(stream, mp, (const AUDIT_DEST *) ht[0]->value);
     myfree((void *) list);
     (void) vstream_fflush(stream);
 }

@@ -99,19 +99,22 @@
   * half-dane is dane for a domain whose MX records are not signed. It
   * authenticates a server that the DNS did not vouch for, which Postfix logs
   * as Trusted. An audit line may call that level by either name.
+  * 
+  * In a tls= status, none is what is left of a policy that fell back to may when
+  * there was no TLS at all.
   */
 const AUDIT_LEVEL audit_levels[] = {
-    {"none", "none", 0, AUDIT_AUTH_CLEARTEXT},
-    {"may", "may", 0, AUDIT_AUTH_CLEARTEXT},
-    {"encrypt", "encrypt", 0, AUDIT_AUTH_ANONYMOUS},
+    {"none", "none", 0, AUDIT_AUTH_CLEARTEXT, "may"},
+    {"may", "may", 0, AUDIT_AUTH_CLEARTEXT, "may"},
+    {"encrypt", "encrypt", 0, AUDIT_AUTH_ANONYMOUS, "encrypt"},
     {"fingerprint", "fingerprint",
-	AUDIT_LEVEL_FLAG_AUTH | AUDIT_LEVEL_FLAG_MATCH, AUDIT_AUTH_VERIFIED},
-    {"half-dane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED},
-    {"halfdane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED},
-    {"dane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED},
-    {"dane-only", "dane-only", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED},
-    {"verify", "verify", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED},
-    {"secure", "secure", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED},
+	AUDIT_LEVEL_FLAG_AUTH | AUDIT_LEVEL_FLAG_MATCH, AUDIT_AUTH_VERIFIED, 0},
+    {"half-dane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED, 0},
+    {"halfdane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED, 0},
+    {"dane", "dane", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_TRUSTED, 0},
+    {"dane-only", "dane-only", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED, 0},
+    {"verify", "verify", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED, 0},
+    {"secure", "secure", AUDIT_LEVEL_FLAG_AUTH, AUDIT_AUTH_VERIFIED, 0},
     {0},
 };
 

@@ -20,6 +20,7 @@ typedef struct {
     const char *policy;			/* as the administrator wrote it */
     int     flags;			/* see below */
     int     weakest_auth;		/* shows that the level was met */
+    const char *fallback;		/* fallback= value that leads to it */
 } AUDIT_LEVEL;
 
 #define AUDIT_LEVEL_FLAG_AUTH	(1<<0)	/* authenticates the server */

@@ -229,7 +229,7 @@
 /*	servers.
 /* .IP "\fBposttls_audit_period_timestamp_seconds\fR{edge}"
 /*	Time of the first and last line used.
-/* .IP "\fBposttls_audit_lines\fR{kind,description}"
+/* .IP "\fBposttls_audit_lines\fR{kind}"
 /*	Lines read.
 /* .IP "\fBposttls_audit_deliveries\fR{state}"
 /*	Deliveries.
@@ -525,7 +525,6 @@ int     main(int argc, char **argv)
     int     check_fallbacks = 0;
     int     top = NO_TOP;
     int     ok = 1;
-    int     fallbacks;
     int     ch;
     int     fd;
 
@@ -621,8 +620,6 @@ int     main(int argc, char **argv)
     if (vstream_ferror(VSTREAM_OUT))
 	msg_fatal_status(EXIT_ERROR, "write error: %m");
 
-    fallbacks = (mp->fallbacks > 0);
-    audit_model_free(mp);
     exit(ok == 0 ? EXIT_ERROR :
-	 check_fallbacks && fallbacks ? EXIT_FALLBACK : 0);
+	 check_fallbacks && mp->fallbacks > 0 ? EXIT_FALLBACK : 0);
 }

@@ -1,0 +1,116 @@
+/*++
+/* NAME
+/*	audit_line_fuzz 3
+/* SUMMARY
+/*	libFuzzer target for the log line parser
+/* SYNOPSIS
+/*	#include "audit_line.h"
+/*
+/*	int	LLVMFuzzerTestOneInput(data, size)
+/*	const uint8_t *data;
+/*	size_t	size;
+/* DESCRIPTION
+/*	This module is not part of posttls-audit(1). It feeds lines to
+/*	audit_line_parse() and audit_feature_parse(), in a buffer of the
+/*	exact size so that AddressSanitizer sees access outside of the
+/*	line, and checks what the other modules rely on: that every
+/*	result is a string within the line.
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Utility library. */
+
+#include <vstring.h>
+
+/* Application-specific. */
+
+#include "audit_line.h"
+
+int     LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+#define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+
+/* check_string - result must be within the line */
+
+static void check_string(const char *string, const char *line, size_t size)
+{
+    if (string != 0)
+	CHECK(string >= line && string <= line + size
+	      && string + strlen(string) <= line + size);
+}
+
+/* is_auth_word - result that comes from a table */
+
+static int is_auth_word(const char *string)
+{
+    const char *const * cpp;
+
+    for (cpp = audit_auths; *cpp; cpp++)
+	if (string == *cpp)
+	    return (1);
+    return (0);
+}
+
+/* check_features - every feature can be formatted */
+
+static void check_features(char *status)
+{
+    static VSTRING *buf;
+    AUDIT_FEATURE feature;
+    char   *end = status + strlen(status);
+
+    if (buf == 0)
+	buf = vstring_alloc(100);
+    while (audit_feature_parse(&feature, &status) > 0) {
+	CHECK(status <= end);
+	CHECK(*audit_feature_label(buf, &feature) != 0);
+    }
+}
+
+/* LLVMFuzzerTestOneInput - parse one line */
+
+int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+    char   *buf = malloc(size + 1);
+    int     n;
+
+    CHECK(buf != 0);
+    memcpy(buf, data, size);
+    if (clock.limit == 0)
+	audit_clock_init(&clock, (time_t) 1799150400);
+    audit_line_parse(&line, &clock, buf, size);
+    CHECK(line.type >= 0 && line.type < AUDIT_LINE_TYPE_COUNT);
+    if (AUDIT_LINE_HAS_DATA(&line)) {
+	check_string(line.origin, buf, size);
+	check_string(line.queue_id, buf, size);
+	for (n = 0; n < AUDIT_ATTR_COUNT; n++)
+	    if (!is_auth_word(line.attr[n]))
+		check_string(line.attr[n], buf, size);
+	if (line.type == AUDIT_LINE_TLSCONN)
+	    CHECK(line.attr[AUDIT_ATTR_RELAY] && line.attr[AUDIT_ATTR_AUTH]);
+	if (line.type == AUDIT_LINE_STATUS)
+	    CHECK(line.attr[AUDIT_ATTR_TO] && line.attr[AUDIT_ATTR_REPLY]);
+	if (line.attr[AUDIT_ATTR_TLS])
+	    check_features(line.attr[AUDIT_ATTR_TLS]);
+	(void) audit_reply_reason(line.attr[AUDIT_ATTR_REPLY]);
+	(void) audit_kex_name(line.attr[AUDIT_ATTR_KEX],
+			      line.attr[AUDIT_ATTR_PROTOCOL],
+			      line.attr[AUDIT_ATTR_CIPHER]);
+    }
+    free(buf);
+    return (0);
+}
