@@ -35,6 +35,17 @@ def test_ordinary_user(lacking, command):
     assert not (lacking.path / "build").exists()
 
 
+def test_check_installs_nothing(lacking):
+    lacking.fails("As root: ci/need build", "ci/need", "--check", "build")
+    lacking.fails("As root: ci/need build", "make")
+    assert not (lacking.path / "build/apt.log").exists()
+
+
+def test_build_with_other_options_needs_less(lacking):
+    """Only who takes the defaults needs what they need."""
+    lacking.ok("make", "makefiles", "CCARGS=-DNO_DB", "AUXLIBS=")
+
+
 @pytest.mark.parametrize("command", ["ci/demo", "ci/check"])
 def test_ordinary_user_with_nothing_missing(repository, command):
     repository.open_to_all()
