@@ -140,7 +140,8 @@
 /*	option \fB-m\fR demands, and there was no fallback warning. A
 /*	fallback level is not needed.
 /* .IP \fBmixed\fR
-/*	Some deliveries were verified.
+/*	Some deliveries were verified, or all were, but there was a
+/*	fallback warning.
 /* .IP \fBbroken\fR
 /*	No delivery was verified.
 /* .IP "\fBtoo few\fR"
@@ -432,15 +433,17 @@ static void show_unknown(const char *path, const char *text)
 
 /* audit_lines - account for all lines of one log */
 
-static void audit_lines(AUDIT_MODEL *mp, AUDIT_READER *rp, AUDIT_CLOCK *clock,
-			        const char *path)
+static unsigned long audit_lines(AUDIT_MODEL *mp, AUDIT_READER *rp,
+				         AUDIT_CLOCK *clock, const char *path)
 {
     VSTRING *copy = vstring_alloc(100);
     AUDIT_LINE line;
+    unsigned long count = 0;
     char   *text;
     size_t  len;
 
     while ((text = audit_read_line(rp, &len)) != 0) {
+	count++;
 	if (msg_verbose)
 	    vstring_strncpy(copy, text, len < VERBOSE_LEN ? len : VERBOSE_LEN);
 	audit_line_parse(&line, clock, text, len);
@@ -449,6 +452,7 @@ static void audit_lines(AUDIT_MODEL *mp, AUDIT_READER *rp, AUDIT_CLOCK *clock,
 	    show_unknown(path, printable(STR(copy), '?'));
     }
     vstring_free(copy);
+    return (count);
 }
 
 /* audit_file - account for one log, zero in case of error */
@@ -459,6 +463,7 @@ static int audit_file(AUDIT_MODEL *mp, const char *path)
     AUDIT_CLOCK clock;
     unsigned long nul_lines = mp->nul_lines;
     unsigned long unknown = mp->lines[AUDIT_LINE_UNKNOWN];
+    unsigned long count;
     int     ok;
 
     if ((rp = audit_read_open(path, show_progress ? audit_progress : 0)) == 0) {
@@ -466,7 +471,7 @@ static int audit_file(AUDIT_MODEL *mp, const char *path)
 	return (0);
     }
     audit_clock_init(&clock, audit_read_mtime(rp));
-    audit_lines(mp, rp, &clock, path);
+    count = audit_lines(mp, rp, &clock, path);
     audit_progress_end();
 
     ok = (audit_read_problem(rp) == 0);
@@ -482,7 +487,7 @@ static int audit_file(AUDIT_MODEL *mp, const char *path)
 	audit_note(mp, path, "the clock ran backwards %lu times, by up to %ld seconds",
 		   clock.backwards, (long) clock.worst);
     if (msg_verbose)
-	msg_info("%s: %lu lines were not understood", path,
+	msg_info("%s: %lu lines, %lu of them not understood", path, count,
 		 mp->lines[AUDIT_LINE_UNKNOWN] - unknown);
     mp->overlong += audit_read_overlong(rp);
     audit_read_close(rp);
