@@ -510,7 +510,7 @@ void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
     *cp = 0;
     result->origin = line + stamp_len + 1;
     rest.text = cp + 2;
-    rest.end = end;
+    rest.end = (end[-1] == '\r' ? end - 1 : end);
     *rest.end = 0;
 
     /*

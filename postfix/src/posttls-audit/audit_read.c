@@ -303,10 +303,11 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
 	if ((newline = memchr(rp->next + seen, '\n', have - seen)) != 0) {
 	    line = rp->next;
 	    rp->next = newline + 1;
-	    *len = newline - line;
-	    return (line);
-	}
-	if (have > AUDIT_READ_LINE_MAX) {
+	    seen = 0;
+	    if ((*len = newline - line) <= AUDIT_READ_LINE_MAX)
+		return (line);
+	    rp->overlong += 1;
+	} else if (have > AUDIT_READ_LINE_MAX) {
 	    skip_overlong(rp);
 	    seen = 0;
 	} else if (fill_buffer(rp) > 0) {

@@ -95,11 +95,39 @@ static int compare_names(const void *a, const void *b)
     return (strcmp((*(HTABLE_INFO **) a)->key, (*(HTABLE_INFO **) b)->key));
 }
 
-/* sorted_list - selected contents of hash table in some order */
+typedef int (*COMPARE_FN) (const void *, const void *);
+typedef int (*WANTED_FN) (const void *);
 
-static HTABLE_INFO **sorted_list(HTABLE *table,
-			         int (*compare) (const void *, const void *),
-				         int (*wanted) (const void *))
+/* sort_top - sort, but only as far as will be looked at */
+
+static void sort_top(HTABLE_INFO **list, size_t count, size_t top,
+		             COMPARE_FN compare)
+{
+    HTABLE_INFO *item;
+    size_t  n;
+    size_t  place;
+
+    if (top == 0 || top > count)
+	top = count;
+    qsort((void *) list, top, sizeof(*list), compare);
+    for (n = top; n < count; n++) {
+	item = list[n];
+	if (compare((void *) &item, (void *) (list + top - 1)) >= 0)
+	    continue;
+	list[n] = list[top - 1];
+	for (place = top - 1; place > 0; place--) {
+	    if (compare((void *) &item, (void *) (list + place - 1)) >= 0)
+		break;
+	    list[place] = list[place - 1];
+	}
+	list[place] = item;
+    }
+}
+
+/* sorted_list - selected contents of hash table, the top ones in order */
+
+static HTABLE_INFO **sorted_list(HTABLE *table, COMPARE_FN compare,
+				         WANTED_FN wanted, size_t top)
 {
     HTABLE_INFO **list = htable_list(table);
     HTABLE_INFO **from;
@@ -109,9 +137,18 @@ static HTABLE_INFO **sorted_list(HTABLE *table,
 	if (wanted == 0 || wanted(from[0]->value))
 	    *to++ = *from;
     *to = 0;
-    qsort((void *) list, to - list, sizeof(*list), compare);
+    sort_top(list, to - list, top, compare);
     return (list);
 }
+
+ /*
+  * Rows are either left out because there are enough of them, or because they
+  * are not a problem. Only the former do not need to be in order. Tables that
+  * are always complete are small.
+  */
+#define TOP(out) \
+	((out)->problems_only || ((out)->layout->flags & AUDIT_LAYOUT_ALL) ? \
+	    0 : (out)->top)
 
 /* share - percentage of all entries, or of those with the same first part */
 
@@ -138,7 +175,8 @@ static void report_counts(AUDIT_OUT *out, const void *data, const void *context)
     const AUDIT_REPORT *report = (const AUDIT_REPORT *) context;
     HTABLE_INFO **list = sorted_list(mp->tables[report->table].entries,
 				     report->flags & REPORT_FLAG_BY_KEY ?
-				     compare_names : compare_counts, 0);
+				     compare_names : compare_counts, 0,
+				     TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_COUNT *entry;
     AUDIT_CELL cells[AUDIT_COLUMN_MAX];
@@ -307,7 +345,7 @@ static void report_readiness(AUDIT_OUT *out, const void *data,
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
     HTABLE_INFO **list = sorted_list(mp->destinations, compare_dests,
-				     has_policy);
+				     has_policy, TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_DEST *dest;
     AUDIT_VERDICT verdict;
@@ -434,7 +472,8 @@ static void report_digests(AUDIT_OUT *out, const void *data,
 			           const void *unused_context)
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
-    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays, has_changes);
+    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
+				     has_changes, 0);
     HTABLE_INFO **ht;
     int     kind;
 
@@ -451,7 +490,7 @@ static void report_relays(AUDIT_OUT *out, const void *data,
 {
     const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
     HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
-				     has_connections);
+				     has_connections, TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_RELAY *relay;
     AUDIT_CELL cells[6];
@@ -846,7 +885,7 @@ static void policy_entry(VSTREAM *stream, const AUDIT_MODEL *mp,
 void    audit_report_policy(VSTREAM *stream, const AUDIT_MODEL *mp)
 {
     HTABLE_INFO **list = sorted_list(mp->destinations, compare_names,
-				     has_policy);
+				     has_policy, 0);
     HTABLE_INFO **ht;
 
     vstream_fprintf(stream, "\

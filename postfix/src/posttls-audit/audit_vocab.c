@@ -191,7 +191,8 @@ static const AUDIT_REPLY audit_replies[] = {
 };
 
  /*
-  * OpenSSL releases, NIST and IETF do not agree about group names.
+  * OpenSSL releases, NIST and IETF do not agree about group names. Matching is
+  * case-insensitive.
   */
 typedef struct {
     const char *alias;
@@ -199,6 +200,8 @@ typedef struct {
 } AUDIT_KEX_ALIAS;
 
 static const AUDIT_KEX_ALIAS audit_kex_aliases[] = {
+    {"X25519", "X25519"},
+    {"X448", "X448"},
     {"P-256", "secp256r1"},
     {"prime256v1", "secp256r1"},
     {"P-384", "secp384r1"},
@@ -219,6 +222,13 @@ static const AUDIT_KEX_ALIAS audit_cipher_kex[] = {
     {"ADH-", "DHE"},
     {"", "RSA"},
     {0},
+};
+
+ /*
+  * What the names of post-quantum groups have in common.
+  */
+static const char *const audit_quantum_marks[] = {
+    "MLKEM", "mlkem", "ML-KEM", "Kyber", "kyber", 0,
 };
 
 static const char *const audit_old_protocols[] = {
@@ -291,7 +301,7 @@ const char *audit_kex_name(const char *kex, const char *protocol,
 
     if (kex != 0) {
 	for (ap = audit_kex_aliases; ap->alias; ap++)
-	    if (strcmp(ap->alias, kex) == 0)
+	    if (strcasecmp(ap->alias, kex) == 0)
 		return (ap->name);
 	return (kex);
     }
@@ -319,10 +329,14 @@ AUDIT_ANSWER audit_forward_secret(const char *kex, const char *protocol,
 
 AUDIT_ANSWER audit_post_quantum(const char *kex)
 {
+    const char *const * mark;
+
     if (kex == 0)
 	return (AUDIT_ANSWER_UNKNOWN);
-    return (strstr(kex, "MLKEM") != 0 || strstr(kex, "Kyber") != 0 ?
-	    AUDIT_ANSWER_YES : AUDIT_ANSWER_NO);
+    for (mark = audit_quantum_marks; *mark; mark++)
+	if (strstr(kex, *mark) != 0)
+	    return (AUDIT_ANSWER_YES);
+    return (AUDIT_ANSWER_NO);
 }
 
 /* audit_protocol_old - obsolete protocol version */
