@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import postfix
-from dns import Dns, Zones  # noqa: F401 (for those who write cases)
+from dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
 from peer import Behaviour, Peers, Transcript
 from pki import Pki
 
@@ -178,9 +178,13 @@ class World:
 
     def policy_of(self, case):
         """The policy table entry; in a plain run without our attribute."""
+        policy = case.policy
+        if "{spki}" in policy:
+            issued = self.peers.issued(self.behaviours[case.name][0])
+            policy = policy.replace("{spki}", issued.spki_digest)
         if not self.plain:
-            return case.policy
-        return " ".join(word for word in case.policy.split()
+            return policy
+        return " ".join(word for word in policy.split()
                         if not word.startswith("fallback="))
 
     def params_of(self, case):
@@ -396,6 +400,19 @@ class Result:
         """Texts that start like this, after the queue ID."""
         return [line.text for line in self.agent_lines()
                 if re.match(r"(?:warning: )?\w+: " + start, line.text)]
+
+    def audits(self):
+        """The fields of the audit lines."""
+        return [parse_audit(text) for text in self.texts("tlsaudit: ")]
+
+    def seconds(self):
+        """How long Postfix says that the delivery took."""
+        for line in self.log:
+            match = re.search(r", delays=([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+),",
+                              line.text)
+            if match:               # without the time before the queue manager
+                return sum(map(float, match.groups()[1:]))
+        return 0.0
 
     def statuses(self):
         """(recipient, dsn, status, reason) of every delivery status line."""

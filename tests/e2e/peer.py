@@ -48,7 +48,7 @@ import pki  # noqa: E402
 TIMEOUT = 60                            # seconds a peer waits for its client
 
 
-@dataclass
+@dataclass(frozen=True)
 class Behaviour:
     """What one server is and does.  Every default is a well-behaved server."""
 

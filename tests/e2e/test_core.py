@@ -259,3 +259,8 @@ CASES = [make(agent, *row) for row in TABLE for agent in ("smtp", "lmtp")]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case, world):
     world.result(case).check(case.expect)
+
+
+def plain_cases():
+    """The cases for a comparison with the unpatched Postfix."""
+    return CASES

@@ -303,3 +303,9 @@ SEVERAL = [
 @pytest.mark.parametrize("case", SEVERAL, ids=lambda case: case.name)
 def test_several_hosts(case, world):
     world.result(case).check(case.expect)
+
+
+def plain_cases():
+    """The cases for a comparison with the unpatched Postfix."""
+    return [*(reuse_case(agent, *row[:4]) for agent in ("smtp", "lmtp")
+              for row in REUSE), *UNVERIFIED, GOOD_RESUMED, *SEVERAL]

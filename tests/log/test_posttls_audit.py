@@ -324,8 +324,8 @@ def test_display_of_the_discussion():
                                  "May", "may none", "may/", "()", "(may"])
 def test_bad_feature(tls):
     result = report(text=status(tls))
-    # There is nothing wrong with an empty status, or with no more features.
-    assert lines_of(result)["not_understood"] == (tls not in ("", "may/"))
+    # Nothing after the last "/" is no feature, but not a bad one.
+    assert lines_of(result)["not_understood"] == (tls != "may/")
 
 
 # One delivery, several lines.
@@ -340,12 +340,28 @@ def test_status_repeats_audit():
     assert [(row["deliveries"], row["warnings"]) for row in result["fallbacks"]] == [(1, 1)]
 
 
+def test_status_before_audit():
+    """A rejected recipient, or LMTP's reply for a recipient but the last."""
+    text = (warning() + status("secure:encrypt", dsn="5.1.1") * 2
+            + audit(level="encrypt", policy="secure", nexthop="example.com",
+                    auth="Trusted", reason="mismatch")
+            + status("secure:encrypt"))
+    result = report(text=text)
+    assert table(result, "levels", "state", value="deliveries") == {("secure:encrypt",): 1}
+    assert lines_of(result)["status_repeats"] == 3
+    assert [(row["deliveries"], row["warnings"]) for row in result["fallbacks"]] == [(1, 1)]
+    row, = result["readiness"]
+    assert (row["deliveries"], row["verified"]) == (1, 0)
+
+
 @pytest.mark.parametrize("change", [{"queue_id": "4A02"}, {"pid": 2},
                                     {"relay": "mx2.example.com[192.0.2.2]:25"}])
 def test_status_is_another_delivery(change):
-    text = audit(level="secure", nexthop="example.com", auth="Verified") \
-        + status("secure", **change)
-    assert table(report(text=text), "levels", "state", value="deliveries") == {("secure",): 2}
+    one = audit(level="secure", nexthop="example.com", auth="Verified")
+    other = status("secure", **change)
+    for text in (one + other, other + one):
+        assert table(report(text=text), "levels", "state", value="deliveries") \
+            == {("secure",): 2}
 
 
 def test_missing_attributes_come_from_the_warning():

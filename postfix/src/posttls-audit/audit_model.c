@@ -30,6 +30,7 @@
 /*	specified; lines without data are counted only.
 /*
 /*	audit_model_finish() must be called after the last line. It
+/*	counts what was waiting for an audit line, and
 /*	joins what was recorded under the hostname of a server, because
 /*	the audit template has no nexthop, with the one destination
 /*	that this server is known for.
@@ -44,7 +45,11 @@
 /*	from audit lines, and from a delivery status line only when no
 /*	audit line of the same process has the same queue ID and
 /*	server. Such lines follow each other closely, so it is
-/*	sufficient to remember the last one of each process.
+/*	sufficient to remember the last one of each process. A status
+/*	line comes before the audit line when the server rejected a
+/*	recipient, and, with LMTP, for all recipients but the last one;
+/*	therefore it is not counted before the process does something
+/*	else.
 /* LICENSE
 /* .ad
 /* .fi
@@ -137,9 +142,24 @@ typedef struct {
     AUDIT_RELAY *relay;
 } AUDIT_TRACE;
 
+#define LABEL_SIZE	64
+
+typedef struct {
+    AUDIT_TRACE trace;
+    unsigned count;			/* delivery status lines */
+    char    label[LABEL_SIZE];		/* level status */
+    AUDIT_DEST *dest;			/* null if there is no verdict */
+    int     policy;
+    int     actual;			/* after fallback, or none */
+    int     failed;
+    const char *reason;
+    time_t  time;
+} AUDIT_PENDING;
+
 struct AUDIT_SLOT {
     AUDIT_TRACE audit;
     AUDIT_TRACE warning;
+    AUDIT_PENDING pending;
     AUDIT_DEST *nexthop;		/* from warning */
     const char *reason;			/* same */
 };
@@ -651,6 +671,12 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
 			  || auth >= audit_levels[level].weakest_auth),
 		      reason, policy_name ? level : AUDIT_LEVEL_NONE, when);
     set_trace(&slot->audit, origin, line->queue_id, relay);
+    if (slot->pending.count > 0
+	&& trace_matches(&slot->pending.trace, origin, line->queue_id,
+			 relay->name)) {
+	mp->repeats += slot->pending.count;
+	slot->pending.count = 0;
+    }
 }
 
 /* model_warning - fallback warning, once per connection and obstacle */
@@ -711,89 +737,123 @@ static const char *recipient_domain(char *address)
 #define IS_SUCCESS(line) \
 	(ATTR(line, DSN) != 0 && *ATTR(line, DSN) == '2')
 
+/* flush_pending - delivery status lines without audit line */
+
+static void flush_pending(AUDIT_MODEL *mp, AUDIT_PENDING *pp)
+{
+    for ( /* void */ ; pp->count > 0; pp->count--) {
+	count_key(mp, AUDIT_TABLE_LEVEL, AUDIT_COUNT_DELIVERIES, pp->label,
+		  pp->time);
+	if (pp->dest == 0)
+	    continue;
+	if (pp->actual != AUDIT_LEVEL_NONE)
+	    count_fallback(mp, AUDIT_COUNT_DELIVERIES, pp->dest->name,
+			   pp->trace.relay ? pp->trace.relay->name : 0,
+			   audit_levels[pp->policy].name,
+			   audit_levels[pp->actual].name, pp->reason, pp->time);
+	note_delivery(pp->dest, pp->policy, pp->failed == 0
+		      && pp->actual == AUDIT_LEVEL_NONE,
+		      pp->reason, pp->actual, pp->time);
+    }
+}
+
+/* status_features - count REQUIRETLS states, remember the level */
+
+static int status_features(AUDIT_MODEL *mp, AUDIT_LINE *line,
+			           AUDIT_PENDING *pp)
+{
+    AUDIT_FEATURE feature;
+    char   *state = ATTR(line, TLS);
+    int     is_level;
+    int     found;
+
+    pp->policy = pp->actual = AUDIT_LEVEL_NONE;
+    for (is_level = 1; (found = audit_feature_parse(&feature, &state)) > 0;
+	 is_level = 0) {
+	(void) audit_feature_label(mp->buf, &feature);
+	if (is_level == 0) {
+	    count_key(mp, AUDIT_TABLE_REQUIRETLS, AUDIT_COUNT_DELIVERIES,
+		      STR(mp->buf), line->time);
+	    continue;
+	}
+	vstring_truncate(mp->buf, LABEL_SIZE - 1);
+	VSTRING_TERMINATE(mp->buf);
+	strcpy(pp->label, STR(mp->buf));
+	pp->failed = (feature.flags & AUDIT_FEATURE_VIOLATION);
+
+	/*
+	 * No verdict about a destination from an attempt that did not get as
+	 * far as TLS, or from what Postfix does by itself.
+	 */
+	if ((feature.flags & (AUDIT_FEATURE_UNDECIDED | AUDIT_FEATURE_RELAXED)) == 0) {
+	    pp->policy = audit_level_find(feature.name);
+	    pp->actual = audit_level_find(feature.actual);
+	}
+    }
+    return (found == 0 && is_level == 0);
+}
+
 /* model_status - delivery status, one recipient */
 
 static void model_status(AUDIT_MODEL *mp, AUDIT_LINE *line)
 {
-    const char *domain;
+    const char *domain = 0;
     const char *relay_name = ATTR(line, RELAY);
     const char *reason = (IS_SUCCESS(line) ? 0 :
 			  audit_reply_reason(ATTR(line, REPLY)));
-    const char *level_name = 0;
-    char   *features = ATTR(line, TLS);
-    AUDIT_FEATURE feature;
-    int     is_level;
-    int     is_repeat;
-    int     failed = 0;
-    int     undecided = 0;
-    int     policy = AUDIT_LEVEL_NONE;
-    int     actual = AUDIT_LEVEL_NONE;
-    AUDIT_DEST *dest;
+    AUDIT_PENDING new;
+    AUDIT_RELAY *relay;
     AUDIT_SLOT *slot;
     unsigned long origin;
-    time_t  when = line->time;
 
     if (reason != 0)
-	count_key(mp, AUDIT_TABLE_FAILURE, AUDIT_COUNT_DELIVERIES, reason, when);
-    if (features == 0) {
+	count_key(mp, AUDIT_TABLE_FAILURE, AUDIT_COUNT_DELIVERIES, reason,
+		  line->time);
+    if (ATTR(line, TLS) == 0) {
 	if (reason != 0 && (domain = recipient_domain(ATTR(line, TO))) != 0
-	    && (dest = (AUDIT_DEST *) htable_find(mp->destinations, domain)) != 0
-	    && dest->policy != AUDIT_LEVEL_NONE)
-	    note_failure(dest, find_reason(mp, reason), AUDIT_LEVEL_NONE, when);
+	    && (new.dest = (AUDIT_DEST *)
+		htable_find(mp->destinations, domain)) != 0
+	    && new.dest->policy != AUDIT_LEVEL_NONE)
+	    note_failure(new.dest, find_reason(mp, reason), AUDIT_LEVEL_NONE,
+			 line->time);
+	return;
+    }
+    if (status_features(mp, line, &new) == 0) {
+	mp->lines[AUDIT_LINE_UNKNOWN] += 1;
+	mp->lines[line->type] -= 1;
 	return;
     }
     slot = find_slot(mp, line, &origin);
-    is_repeat = trace_matches(&slot->audit, origin, line->queue_id, relay_name);
-    mp->repeats += is_repeat;
-
-    for (is_level = 1; /* see below */ ; is_level = 0) {
-	switch (audit_feature_parse(&feature, &features)) {
-	case 0:
-	    break;
-	case 1:
-	    if (is_level == 0) {
-		count_key(mp, AUDIT_TABLE_REQUIRETLS, AUDIT_COUNT_DELIVERIES,
-			  audit_feature_label(mp->buf, &feature), when);
-	    } else if (is_repeat == 0) {
-		count_key(mp, AUDIT_TABLE_LEVEL, AUDIT_COUNT_DELIVERIES,
-			  audit_feature_label(mp->buf, &feature), when);
-		level_name = feature.name;
-		if ((feature.flags & AUDIT_FEATURE_RELAXED) == 0)
-		    policy = audit_level_find(feature.name);
-		actual = audit_level_find(feature.actual);
-		failed = (feature.flags & AUDIT_FEATURE_VIOLATION);
-		undecided = (feature.flags & AUDIT_FEATURE_UNDECIDED);
-	    }
-	    continue;
-	default:
-	    mp->lines[AUDIT_LINE_UNKNOWN] += 1;
-	    mp->lines[line->type] -= 1;
-	    return;
-	}
-	break;
-    }
-
-    /*
-     * No verdict about a destination from an attempt that did not get as far
-     * as TLS, or from a level that does not authenticate.
-     */
-    if (is_repeat || undecided || audit_level_authenticates(policy) == 0
-	|| (domain = recipient_domain(ATTR(line, TO))) == 0)
+    if (trace_matches(&slot->audit, origin, line->queue_id, relay_name)) {
+	mp->repeats += 1;
 	return;
-    dest = find_dest(mp, domain, AUDIT_DEST_DOMAIN);
-    if (reason != 0)
-	reason = find_reason(mp, reason);
-    if (actual != AUDIT_LEVEL_NONE) {
-	if (trace_matches(&slot->warning, origin, line->queue_id, relay_name)) {
-	    reason = slot->reason;
-	    if (slot->nexthop)
-		dest = slot->nexthop;
-	}
-	count_fallback(mp, AUDIT_COUNT_DELIVERIES, dest->name, relay_name,
-		       level_name, audit_levels[actual].name, reason, when);
     }
-    note_delivery(dest, policy, failed == 0 && actual == AUDIT_LEVEL_NONE,
-		  reason, actual, when);
+    new.count = 1;
+    new.time = line->time;
+    new.dest = 0;
+    new.reason = find_reason(mp, reason);
+    relay = find_relay(mp, relay_name);
+    set_trace(&new.trace, origin, line->queue_id, relay);
+    if (audit_level_authenticates(new.policy)
+	&& (domain = recipient_domain(ATTR(line, TO))) != 0) {
+	new.dest = find_dest(mp, domain, AUDIT_DEST_DOMAIN);
+	if (new.actual != AUDIT_LEVEL_NONE
+	    && trace_matches(&slot->warning, origin, line->queue_id,
+			     relay->name)) {
+	    new.reason = slot->reason;
+	    if (slot->nexthop)
+		new.dest = slot->nexthop;
+	}
+    }
+    if (slot->pending.count > 0 && slot->pending.dest == new.dest
+	&& strcmp(slot->pending.label, new.label) == 0
+	&& trace_matches(&slot->pending.trace, origin, line->queue_id,
+			 relay->name)) {
+	slot->pending.count += 1;
+    } else {
+	flush_pending(mp, &slot->pending);
+	slot->pending = new;
+    }
 }
 
 /* model_tlsconn - TLS connection, any number of messages */
@@ -907,10 +967,14 @@ static void join_host(AUDIT_DEST *dest, AUDIT_DEST *host)
 
 void    audit_model_finish(AUDIT_MODEL *mp)
 {
-    HTABLE_INFO **list = htable_list(mp->destinations);
+    HTABLE_INFO **list;
     HTABLE_INFO **ht;
     AUDIT_DEST *host;
+    int     n;
 
+    for (n = 0; n < SLOT_COUNT; n++)
+	flush_pending(mp, &mp->slots[n].pending);
+    list = htable_list(mp->destinations);
     for (ht = list; *ht; ht++) {
 	host = (AUDIT_DEST *) ht[0]->value;
 	if (host->kind == AUDIT_DEST_RELAY && host->nexthop

@@ -28,10 +28,11 @@ TTL = 300
 class Dns:
     """What the DNS says about a case's destination.
 
-    tlsa: good, wrong, none, unusable, bogus, slow, or several of them joined
-    by a plus sign; for DANE-EE(3) SPKI(1) SHA-256(1) unless it says "ta" (the
-    authority, usage 2) .  insecure_mx: the domain is in an unsigned zone, its
-    server's name is not.  insecure: both are.
+    tlsa: good, wrong, none, bogus, slow, unusable (matching type unknown),
+    pkix (usage 1, not usable for SMTP), ta (of the trusted authority), or
+    several of them joined by a plus sign; what has no usage of its own is
+    DANE-EE(3) SPKI(1) SHA-256(1).  insecure_mx: the domain is in an unsigned
+    zone, its server's name is not.  insecure: both are.
     """
 
     tlsa: str = "good"
@@ -49,6 +50,7 @@ def tlsa_data(kind, issued, authority_spki):
         "good": "3 1 1 " + digest_hex(issued.spki_digest),
         "wrong": "3 1 1 " + "00" * 32,
         "unusable": "3 1 99 " + digest_hex(issued.spki_digest),
+        "pkix": "1 1 1 " + digest_hex(issued.spki_digest),
         "ta": "2 1 1 " + authority_spki,
     }[kind]
 
