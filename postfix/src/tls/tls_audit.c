@@ -30,8 +30,7 @@
 /*
 /*	tls_audit_expand() expands a template. The result value is
 /*	the content of the result buffer, with all non-printable characters
-/*	replaced. A value that is a number of more than 18 digits is
-/*	truncated.
+/*	replaced.
 /*
 /*	Arguments:
 /* .IP param_name
@@ -51,8 +50,7 @@
 /*	does not apply.
 /* DIAGNOSTICS
 /*	Warnings: unknown attribute name (expands to nothing); unbalanced
-/*	{} or () or other syntax error, unknown built-in template, number
-/*	out of range, values in a comparison without text between them (the
+/*	{} or () or other syntax error, unknown built-in template (the
 /*	value counts as empty). There is one such warning, with the
 /*	parameter name and the offending word.
 /* SEE ALSO
@@ -369,58 +367,6 @@ static const char *tls_audit_unbalanced(const char *template)
     return (0);
 }
 
-/* tls_audit_bignum - find number that mac_expand() dies from in comparisons */
-
-static const char *tls_audit_bignum(const char *template)
-{
-    const char *cp;
-    size_t  len;
-
-#define DIGITS		"0123456789"
-#define MAX_DIGITS	18		/* less than 2^63 */
-
-    for (cp = template; *(cp += strcspn(cp, DIGITS)) != 0; cp += len)
-	if ((len = strspn(cp, DIGITS)) > MAX_DIGITS)
-	    return (cp);
-    return (0);
-}
-
-/* tls_audit_glued - find values without text between them in comparisons */
-
-static const char *tls_audit_glued(const char *template)
-{
-    const char *cp;
-    const char *op;
-    const char *end;
-    size_t  len;
-
-#define IS_NAME_OR_END(ch) \
-	(ISALNUM(ch) || (ch) == '_' || (ch) == '}' || (ch) == ')')
-#define IS_END_AND_DIGIT(cp) \
-	(((cp)[-1] == '}' || (cp)[-1] == ')') && ISDIGIT((cp)[0]))
-
-    /*
-     * By themselves, numbers are in range. Together, they may become one
-     * that is not. An operand is a {} that begins an expression, or that
-     * follows after such an operand and a comparison operator.
-     */
-    for (cp = template; (cp = strchr(cp, '$')) != 0; cp++) {
-	if (cp[1] != '{' && cp[1] != '(')
-	    continue;
-	for (op = cp + 2; *(op += strspn(op, CHARS_SPACE)) == '{'; op = end) {
-	    if ((len = balpar(op, "{}")) == 0)
-		break;
-	    for (end = op + len; ++op < end; /* void */ )
-		if ((op[0] == '$' && IS_NAME_OR_END(op[-1]))
-		    || IS_END_AND_DIGIT(op))
-		    return (op);
-	    end += strspn(end, CHARS_SPACE);
-	    end += strspn(end, "=!<>");
-	}
-    }
-    return (0);
-}
-
 /* tls_audit_check - report problems, return zero if template is unusable */
 
 static int tls_audit_check(const char *param_name, const char *template)
@@ -436,14 +382,6 @@ static int tls_audit_check(const char *param_name, const char *template)
     if ((bad = tls_audit_unbalanced(template)) != 0) {
 	msg_warn("%s: unbalanced {} or () at \"%s\"; ignoring the parameter",
 		 param_name, bad);
-	usable = 0;
-    } else if ((bad = tls_audit_bignum(template)) != 0) {
-	msg_warn("%s: number out of range at \"%s\"; ignoring the parameter",
-		 param_name, bad);
-	usable = 0;
-    } else if ((bad = tls_audit_glued(template)) != 0) {
-	msg_warn("%s: text is needed between the values of a comparison at "
-		 "\"%s\"; ignoring the parameter", param_name, bad);
 	usable = 0;
     } else if (mac_expand((VSTRING *) 0, template, MAC_EXP_FLAG_SCAN,
 			  (char *) 0, tls_audit_check_lookup,
@@ -521,24 +459,8 @@ static const char *tls_audit_lookup(const char *name, int unused_mode,
 {
     TLS_AUDIT_CONTEXT *cp = (TLS_AUDIT_CONTEXT *) context;
     const TLS_AUDIT_ROW *row;
-    const char *value;
 
-#define IS_BIG_NUMBER(cp)	(strlen(cp) > MAX_DIGITS && alldig(cp))
-
-    if ((row = tls_audit_find(name)) == 0
-	|| (value = row->value(cp->audit, cp->buf)) == 0)
-	return (0);
-
-    /*
-     * Don't let the other side name a host such that mac_expand() dies.
-     */
-    if (IS_BIG_NUMBER(value)) {
-	if (value != STR(cp->buf))
-	    vstring_strcpy(cp->buf, value);
-	vstring_truncate(cp->buf, MAX_DIGITS);
-	value = STR(vstring_strcat(cp->buf, "..."));
-    }
-    return (value);
+    return ((row = tls_audit_find(name)) ? row->value(cp->audit, cp->buf) : 0);
 }
 
 /* tls_audit_expand - expand template */
