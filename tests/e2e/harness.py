@@ -133,6 +133,7 @@ class World:
         self.sent = {}                  # case name -> message IDs
         self.queue_ids = {}             # message ID -> queue ID
         self.overdue = set()            # queue IDs given up on
+        self._queue = None              # the queue after the last delivery
         self.injected_at = {}
         self._next_address = 0
         self.behaviours = {}            # case name -> its servers, placed
@@ -314,6 +315,7 @@ class World:
             if wanted - done:
                 time.sleep(postfix.POLL)
         log.barrier()
+        self._queue = None
         names = {message_id.rsplit(".", 1)[0] for message_id in message_ids}
         self._wait_for_hang_up(names, deadline)
 
@@ -358,6 +360,12 @@ class World:
 
     # Looking.
 
+    def queue(self):
+        """The mail queue after the last delivery."""
+        if self._queue is None:
+            self._queue = self.postfix.queue()
+        return self._queue
+
     def result(self, case, message_ids=None):
         return Result(self, case, message_ids or self.sent[case.name])
 
@@ -372,22 +380,14 @@ class Result:
                           for message_id in message_ids]
         self.servers = world.behaviours[case.name]
         self.nexthop = world.nexthop(case)
-        pattern = re.compile(r"(?:warning: )?(%s): " % "|".join(self.queue_ids))
-        own = set(self.queue_ids)
-        hosts = {"%s[%s]" % (placed.host, placed.addr)
-                 for placed in self.servers}
-        self.log = []                   # lines about our messages
-        self.tls_log = []               # lines about our servers' TLS
-        for line in world.postfix.log.lines:
-            match = pattern.match(line.text)
-            if match and match[1] in own:
-                self.log.append(line)
-            elif any(host in line.text for host in hosts):
-                self.tls_log.append(line)
-        self.events = [event for event in world.transcript.events()
-                       if any((event["addr"], event["port"])
-                              == (placed.addr, placed.port)
-                              for placed in self.servers)]
+        log = world.postfix.log
+        self.log = [line for queue_id in self.queue_ids
+                    for line in log.by_queue_id.get(queue_id, ())]
+        self.tls_log = [line for placed in self.servers
+                        for line in log.by_address.get(placed.addr, ())
+                        if "%s[%s]" % (placed.host, placed.addr) in line.text]
+        self.events = [event for placed in self.servers for event
+                       in world.transcript.events(placed.addr, placed.port)]
 
     # The log.
 
@@ -508,7 +508,7 @@ class Result:
 
     def summary(self, expect):
         """The facts in a form that an Expect can be compared with."""
-        queue = self.world.postfix.queue()
+        queue = self.world.queue()
         facts = {
             "status": [status[1:3] for status in self.statuses()],
             "in queue": [queue[queue_id]["queue_name"] if queue_id in queue

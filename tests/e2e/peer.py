@@ -92,6 +92,7 @@ class Transcript:
 
     def __init__(self, path=None):
         self._events = []
+        self._by_server = {}
         self._file = open(path, "w", encoding="utf-8") if path else None
         self._changed = threading.Condition()
 
@@ -99,15 +100,17 @@ class Transcript:
         with self._changed:
             event["time"] = round(time.time(), 4)
             self._events.append(event)
+            self._by_server.setdefault((event["addr"], event["port"]),
+                                       []).append(event)
             if self._file:
                 self._file.write(json.dumps(event) + "\n")
                 self._file.flush()
             self._changed.notify_all()
 
-    def events(self, addr=None, start=0):
+    def events(self, addr, port):
+        """What one server has seen so far."""
         with self._changed:
-            return [event for event in self._events[start:]
-                    if addr is None or event["addr"] == addr]
+            return list(self._by_server.get((addr, port), ()))
 
     def wait_for(self, condition, timeout):
         """Wait until condition(all events) is true; return whether it is."""

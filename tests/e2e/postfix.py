@@ -93,6 +93,8 @@ def require_sandbox():
         raise SystemExit("this is not the sandbox: run tests/e2e/run")
 
 
+QUEUE_ID = re.compile(r"(?:warning: )?([0-9A-F]{6,}): ")
+ADDRESS = re.compile(r"\[(127\.[\d.]+|::1)\]")
 LINE = re.compile(r"^\w{3} [ \d]\d [\d:]{8} \S+ (?P<program>[^\[]+)"
                   r"\[(?P<pid>\d+)\]: (?P<text>.*)$")
 
@@ -115,6 +117,9 @@ class MailLog:
     def __init__(self, path=LOG_FILE):
         self.path = path
         self.lines = []
+        self.by_queue_id = {}           # lines about one message
+        self.by_address = {}            # other lines about one server
+        self.by_pid = {}
         self._changed = threading.Condition()
         self._barriers = 0
         threading.Thread(target=self._follow, daemon=True).start()
@@ -133,8 +138,18 @@ class MailLog:
                 *complete, rest = (rest + text).split("\n")
                 new = [self._parse(line) for line in complete]
                 with self._changed:
-                    self.lines.extend(new)
+                    for line in new:
+                        self._add(line)
                     self._changed.notify_all()
+
+    def _add(self, line):
+        self.lines.append(line)
+        self.by_pid.setdefault(line.pid, []).append(line)
+        if match := QUEUE_ID.match(line.text):
+            self.by_queue_id.setdefault(match[1], []).append(line)
+        else:
+            for address in set(ADDRESS.findall(line.text)):
+                self.by_address.setdefault(address, []).append(line)
 
     @staticmethod
     def _parse(line):

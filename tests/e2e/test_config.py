@@ -31,9 +31,9 @@ def warnings_at_start(result):
     """The warnings of the delivery agents that handled these messages, that
     are not about a message or a server."""
     pids = {line.pid for line in result.agent_lines()}
-    return [line.text for line in result.world.postfix.log.lines
-            if line.pid in pids and "_tls_" in line.text
-            and line.text.startswith("warning: ")]
+    return [line.text for pid in pids
+            for line in result.world.postfix.log.by_pid[pid]
+            if "_tls_" in line.text and line.text.startswith("warning: ")]
 
 
 # The value, the offending word, the explanation.

@@ -187,7 +187,8 @@ def test_probe_has_no_audit_line(case, world):
     assert any(": tls fallback: " in text for text in about)
     assert not any("tlsaudit" in text for text in about)
     server = world.behaviours[case.name][0]
-    assert not [event for event in world.transcript.events(server.addr)
+    assert not [event for event
+                in world.transcript.events(server.addr, server.port)
                 if event["event"] == "message"]
 
 

@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+"""Run the cases without fallback and without audit template, and write down
+what was logged and said, in a form that can be compared.
+
+This is done with the patched and with the pristine Postfix; the two files must
+be the same (test_pristine.py).  What differs between any two runs is replaced
+by a fixed word: queue IDs, process IDs, times, digests.
+"""
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import OUTPUT, World  # noqa: E402
+
+# Cases that get more than one message.
+REPEATED = {"smtp-reuse-", "lmtp-reuse-", "smtp-resumed-"}
+REPETITIONS = 3
+
+VARIABLE = [
+    (re.compile(r"\b[0-9A-F]{64}\b"), "DIGEST"),
+    (re.compile(r"\b(?:[0-9A-F]{2}:){31}[0-9A-F]{2}\b"), "DIGEST"),
+    (re.compile(r"delay=[\d.]+, delays=[\d./]+"), "DELAYS"),
+    (re.compile(r"\w{3}, [ \d]?\d \w{3} \d{4} [\d:]{8} [+-]\d{4} \(\w+\)"),
+     "DATE"),
+    (re.compile(r"from userid \d+"), "USER"),
+]
+
+
+def all_cases():
+    """Every case whose configuration the pristine Postfix understands."""
+    import matrix
+    import test_core
+    import test_safety
+    import test_state
+    found = {}
+    for module in (test_core, test_safety, test_state, matrix):
+        for case in module.plain_cases():
+            found[case.name] = dataclasses.replace(
+                case, fallback="", template="")
+    return list(found.values())
+
+
+def normal(text, queue_ids):
+    """The text without what differs between runs."""
+    for number, queue_id in enumerate(queue_ids):
+        text = re.sub(r"\b%s\b" % queue_id, "QUEUEID%d" % number, text)
+    for pattern, word in VARIABLE:
+        text = pattern.sub(word, text)
+    return text
+
+
+def spoken(result):
+    """What was said, connection by connection."""
+    wanted = {"connect": (), "command": ("text", "tls"),
+              "reply": ("text", "tls"), "login": ("user", "ok", "tls"),
+              "handshake": ("ok", "protocol", "cipher", "kex", "sni",
+                            "resumed", "error"),
+              "message": ("tls", "sender", "recipients", "text")}
+    connections = {}
+    for event in result.events:
+        if event["event"] in wanted:
+            connections.setdefault(event["connection"], []).append([
+                event["event"], *(event.get(key) if key != "text" else
+                                  normal(event["text"], result.queue_ids)
+                                  for key in wanted[event["event"]])])
+    return [connections[key] for key in sorted(connections)]
+
+
+def logged(result):
+    """What the delivery agents logged."""
+    own = result.agent_lines() + result.tls_log
+    wanted = {id(line) for line in own}
+    return [normal(line.text, result.queue_ids)
+            for pid in dict.fromkeys(line.pid for line in own)
+            for line in result.world.postfix.log.by_pid[pid]
+            if id(line) in wanted]
+
+
+def repeated(case):
+    return case.name.startswith(tuple(REPEATED))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", help="where to write the JSON result")
+    options = parser.parse_args()
+    cases = all_cases()
+    world = World(cases, output=OUTPUT / "plain" / Path(options.output).stem,
+                  plain=True)
+    world.start()
+    try:
+        world.deliver(*cases)
+        for _ in range(REPETITIONS - 1):
+            for case in filter(repeated, cases):
+                world.deliver(case)
+        if world.overdue:
+            raise SystemExit("plain: still under way: %s" % world.overdue)
+        found = {case.name: {"log": logged(world.result(case)),
+                             "dialogue": spoken(world.result(case))}
+                 for case in cases}
+    finally:
+        world.stop()
+    Path(options.output).write_text(json.dumps(found, indent=1))
+    print("%s: %d cases, %d log lines, %d connections" % (
+        options.output, len(found),
+        sum(len(case["log"]) for case in found.values()),
+        sum(len(case["dialogue"]) for case in found.values())))
+
+
+if __name__ == "__main__":
+    main()
