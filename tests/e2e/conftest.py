@@ -1,6 +1,7 @@
 """One World for all cases of the selected tests."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def cases_of(item):
     return found
 
 
+class Progress:
+    """Says on the terminal how far the mail has got."""
+
+    STEP = 5                            # seconds between two remarks
+
+    def __init__(self, capture):
+        self.capture = capture
+        self.said = time.monotonic()
+
+    def __call__(self, what, done, total):
+        if time.monotonic() < self.said + self.STEP:
+            return
+        self.said = time.monotonic()
+        with self.capture.global_and_fixture_disabled():
+            print("e2e: %s %d of %d" % (what, done, total), flush=True)
+
+
 @pytest.fixture(scope="session")
 def world(request):
     """Postfix and the servers, with the mail of all one-message cases sent."""
@@ -35,7 +53,8 @@ def world(request):
             assert cases.setdefault(case.name, case) == case, case.name
             if case.expect is not None:
                 batch[case.name] = case
-    world = World(list(cases.values()))
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    world = World(list(cases.values()), say=Progress(capture))
     world.start()
     try:
         world.deliver(*batch.values())

@@ -119,8 +119,10 @@ class Expect:
 class World:
     """Postfix, the servers, and all cases."""
 
-    def __init__(self, cases, output=OUTPUT, plain=False, main=None):
+    def __init__(self, cases, output=OUTPUT, plain=False, main=None,
+                 say=lambda *_: None):
         self.output = Path(output)
+        self.say = say                  # progress: what, done, total
         for leftover in self.output.glob("*/failure"):
             shutil.rmtree(leftover.parent)
         self.plain = plain              # no fallback, no template anywhere
@@ -313,6 +315,7 @@ class World:
                 if self._is_deferred(queue_id):
                     done.add(queue_id)
             if wanted - done:
+                self.say("delivered or deferred", len(done), len(wanted))
                 time.sleep(postfix.POLL)
         log.barrier()
         self._queue = None
@@ -352,7 +355,10 @@ class World:
 
     def deliver(self, *cases):
         """Send one message for each case and wait for all of them."""
-        message_ids = [self.send(case) for case in cases]
+        message_ids = []
+        for case in cases:
+            message_ids.append(self.send(case))
+            self.say("submitted", len(message_ids), len(cases))
         self.release([message_id for message_id, case
                       in zip(message_ids, cases) if case.hold])
         self.finish(message_ids)
