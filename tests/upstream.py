@@ -13,7 +13,6 @@ tests of its own, which pass. Ends with a line `N passed, N failed', where
 a test that fails alike in both trees counts as passed.
 """
 
-import concurrent.futures
 import json
 import os
 import pathlib
@@ -112,13 +111,13 @@ def meet_expectations(tree):
 
 
 def run(tree, output):
+    """One directory at a time: a test in one may make a library of all."""
     tree = pathlib.Path(tree).resolve()
     results = {}
     output = open(output, "w")
     meet_expectations(tree)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in pool.map(lambda name: run_directory(tree, name), directories(tree)):
-            results.update(done)
+    for name in directories(tree):
+        results.update(run_directory(tree, name))
     print(file=sys.stderr)
     text = json.dumps(results, indent=1).replace(str(tree), "TREE")
     with output:
