@@ -239,6 +239,25 @@ static int attr_find(const char *name, size_t len, int guess)
     return (-1);
 }
 
+/* skip_value - terminate value, and find next attribute */
+
+static char *skip_value(char *value, char *end, size_t *name_len)
+{
+    char   *cp;
+
+    /*
+     * A comma ends a value only when another attribute follows.
+     */
+    for (cp = value; (cp = memchr(cp, ',', end - cp)) != 0; cp++) {
+	if (cp + 1 < end && cp[1] == ' '
+	    && (*name_len = attr_name_len(cp + 2, end)) > 0) {
+	    *cp = 0;
+	    return (cp + 2);
+	}
+    }
+    return (end);
+}
+
 /* parse_pairs - name=value, name=value */
 
 static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
@@ -248,7 +267,6 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
     int     place;
     int     attr;
     char   *value;
-    char   *cp;
 
     while (rest->text < rest->end && *rest->text == ' ')
 	rest->text++;
@@ -258,21 +276,11 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
 	value = rest->text + name_len + 1;
 
-	/*
-	 * A comma ends a value only when another attribute follows.
-	 */
 	name_len = 0;
 	if (attr >= 0 && (audit_attrs[attr].flags & AUDIT_ATTR_FLAG_TAIL))
-	    cp = rest->end;
+	    rest->text = rest->end;
 	else
-	    for (cp = value; (cp = memchr(cp, ',', rest->end - cp)) != 0; cp++)
-		if (cp + 1 < rest->end && cp[1] == ' '
-		    && (name_len = attr_name_len(cp + 2, rest->end)) > 0)
-		    break;
-	if (cp == 0)
-	    cp = rest->end;
-	rest->text = (cp < rest->end ? cp + 2 : rest->end);
-	*cp = 0;
+	    rest->text = skip_value(value, rest->end, &name_len);
 
 	/*
 	 * The first one wins. What an attacker can influence is more likely

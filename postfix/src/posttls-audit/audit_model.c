@@ -494,13 +494,15 @@ static int trace_matches(const AUDIT_TRACE *trace, unsigned long origin,
 static void set_trace(AUDIT_TRACE *trace, unsigned long origin,
 		              const char *queue_id, AUDIT_RELAY *relay)
 {
-    if (queue_id == 0 || strlen(queue_id) >= QUEUE_ID_SIZE) {
+    size_t  size = (queue_id ? strlen(queue_id) + 1 : 0);
+
+    if (size == 0 || size > sizeof(trace->queue_id)) {
 	trace->relay = 0;
 	return;
     }
     trace->origin = origin;
     trace->relay = relay;
-    strcpy(trace->queue_id, queue_id);
+    memcpy(trace->queue_id, queue_id, size);
 }
 
 /* count_fallback - policy was not met but mail was sent */
@@ -541,7 +543,7 @@ static void count_tls(AUDIT_MODEL *mp, int kind, const AUDIT_LINE *line)
     const char *cipher = ATTR(line, CIPHER);
     const char *relay = ATTR(line, RELAY);
     const char *kex = audit_kex_name(ATTR(line, KEX), protocol, cipher);
-    AUDIT_ANSWER secret = audit_forward_secret(kex, protocol, cipher);
+    AUDIT_ANSWER secret = audit_forward_secret(kex, protocol);
     time_t  when = line->time;
 
     count_word(mp, AUDIT_TABLE_PROTOCOL, kind, protocol, when);
@@ -778,7 +780,7 @@ static int status_features(AUDIT_MODEL *mp, AUDIT_LINE *line,
 	}
 	vstring_truncate(mp->buf, LABEL_SIZE - 1);
 	VSTRING_TERMINATE(mp->buf);
-	strcpy(pp->label, STR(mp->buf));
+	memcpy(pp->label, STR(mp->buf), LEN(mp->buf) + 1);
 	pp->failed = (feature.flags & AUDIT_FEATURE_VIOLATION);
 
 	/*

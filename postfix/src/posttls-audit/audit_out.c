@@ -10,11 +10,10 @@
 /*	VSTREAM	*stream;
 /*	AUDIT_OUT_FORMAT format;
 /*
-/*	void	audit_out_report(out, layout, function, data, context)
+/*	void	audit_out_report(out, layout, function, context)
 /*	AUDIT_OUT *out;
 /*	const AUDIT_LAYOUT *layout;
 /*	AUDIT_OUT_FN function;
-/*	const void *data;
 /*	const void *context;
 /*
 /*	void	audit_out_row(out, cells)
@@ -30,9 +29,9 @@
 /*	audit_out_create() prepares for output.
 /*
 /*	audit_out_report() formats one table. It calls the specified
-/*	function with the output handle, the data and the context. The
-/*	function must call audit_out_row() with every row. It may be
-/*	called more than once, for example to find out how wide the
+/*	function with the output handle and the context. The function
+/*	must call audit_out_row() with every row; a null pointer means
+/*	that there are no rows. It may be called more than once, for example to find out how wide the
 /*	columns of a text table must be; thus, rows need not be kept
 /*	in memory.
 /*
@@ -106,6 +105,16 @@ AUDIT_OUT *audit_out_create(VSTREAM *stream, AUDIT_OUT_FORMAT format)
     if (format == AUDIT_OUT_JSON)
 	vstream_fprintf(stream, "{");
     return (out);
+}
+
+/* make_rows - call the function that has the rows */
+
+static void make_rows(AUDIT_OUT *out, AUDIT_OUT_FN function,
+		              const void *context)
+{
+    out->rows = out->omitted = 0;
+    if (function != 0)
+	function(out, context);
 }
 
 /* text_cell - format cell as text */
@@ -215,7 +224,7 @@ static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 /* text_report - print table */
 
 static void text_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
-			        const void *data, const void *context)
+			        const void *context)
 {
     const AUDIT_LAYOUT *layout = out->layout;
     int     n;
@@ -225,7 +234,7 @@ static void text_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
 			 text_width(layout->columns[n].heading) :
 			 IS_NUMBER(layout->columns + n) ? COUNT_WIDTH : 0);
     out->measuring = 1;
-    function(out, data, context);
+    make_rows(out, function, context);
     out->measuring = 0;
     if (out->rows == 0 && (out->problems_only
 			   || (layout->flags & AUDIT_LAYOUT_ALWAYS) == 0))
@@ -233,8 +242,7 @@ static void text_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
     text_title(out);
     if (out->rows == 0)
 	return;
-    out->rows = out->omitted = 0;
-    function(out, data, context);
+    make_rows(out, function, context);
     if (out->omitted)
 	vstream_fprintf(out->stream, "%*s... and %lu more (-n 0 shows all)\n",
 			INDENT, "", out->omitted);
@@ -303,11 +311,11 @@ static void json_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 /* json_report - print table */
 
 static void json_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
-			        const void *data, const void *context)
+			        const void *context)
 {
     vstream_fprintf(out->stream, "%s\n  \"%s\": [", out->reports ? "," : "",
 		    out->layout->name);
-    function(out, data, context);
+    make_rows(out, function, context);
     vstream_fprintf(out->stream, "%s]", out->rows ? "\n  " : "");
     vstring_sprintf_append(out->omissions, "%s\"%s\": %lu",
 			   out->reports ? ", " : "", out->layout->name,
@@ -339,7 +347,7 @@ static void prometheus_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 /* prometheus_report - print metrics of one table */
 
 static void prometheus_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
-			              const void *data, const void *context)
+			        const void *context)
 {
     const AUDIT_COLUMN *column;
 
@@ -350,7 +358,7 @@ static void prometheus_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
 	vstream_fprintf(out->stream, "# HELP " METRIC_PREFIX "%s %s\n"
 			"# TYPE " METRIC_PREFIX "%s gauge\n",
 			column->metric, column->help, column->metric);
-	function(out, data, context);
+	make_rows(out, function, context);
     }
 }
 
@@ -379,17 +387,15 @@ void    audit_out_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 /* audit_out_report - one table */
 
 void    audit_out_report(AUDIT_OUT *out, const AUDIT_LAYOUT *layout,
-			         AUDIT_OUT_FN function, const void *data,
-			         const void *context)
+			         AUDIT_OUT_FN function, const void *context)
 {
-    typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *, const void *);
+    typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *);
     static const REPORT_FN actions[] = {
 	text_report, json_report, prometheus_report,
     };
 
     out->layout = layout;
-    out->rows = out->omitted = 0;
-    actions[out->format] (out, function, data, context);
+    actions[out->format] (out, function, context);
     out->reports++;
 }
 

@@ -80,11 +80,11 @@ typedef struct {
     const AUDIT_COLUMN *metric;
 } AUDIT_OUT;
 
-typedef void (*AUDIT_OUT_FN) (AUDIT_OUT *, const void *, const void *);
+typedef void (*AUDIT_OUT_FN) (AUDIT_OUT *, const void *);
 
 extern AUDIT_OUT *audit_out_create(VSTREAM *, AUDIT_OUT_FORMAT);
 extern void audit_out_report(AUDIT_OUT *, const AUDIT_LAYOUT *, AUDIT_OUT_FN,
-			             const void *, const void *);
+			             const void *);
 extern void audit_out_row(AUDIT_OUT *, const AUDIT_CELL *);
 extern void audit_out_finish(AUDIT_OUT *);
 

@@ -84,7 +84,7 @@
   * A block that fits into the processor's second-level cache is still there
   * when the line parser wants to see it.
   */
-#define BLOCK_SIZE	AUDIT_READ_LINE_MAX
+#define BLOCK_SIZE	((size_t) AUDIT_READ_LINE_MAX)
 
 #define GZIP_MAGIC		"\037\213"
 #define GZIP_MAGIC_LEN		2

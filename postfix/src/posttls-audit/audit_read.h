@@ -30,7 +30,7 @@ extern unsigned long audit_read_overlong(AUDIT_READER *);
 extern const char *audit_read_problem(AUDIT_READER *);
 extern void audit_read_close(AUDIT_READER *);
 
-#define AUDIT_READ_LINE_MAX	(256 * 1024)
+#define AUDIT_READ_LINE_MAX	262144	/* 256 kbyte */
 
 /* LICENSE
 /* .ad

@@ -64,12 +64,17 @@
 
 typedef struct {
     AUDIT_OUT_FN function;
-    const char *fields;			/* report_counts() only */
-    AUDIT_TABLE_ID table;		/* same */
-    int     (*is_problem) (const char *);	/* same */
     int     flags;			/* see below */
+    AUDIT_TABLE_ID table;		/* report_counts() only */
+    const char *fields;			/* same */
+    int     (*is_problem) (const char *);	/* same */
     AUDIT_LAYOUT layout;
 } AUDIT_REPORT;
+
+typedef struct {
+    const AUDIT_MODEL *model;
+    const AUDIT_REPORT *report;
+} REPORT_CONTEXT;
 
 #define REPORT_FLAG_PROBLEMS	(1<<0)	/* also with problems only */
 #define REPORT_FLAG_BY_KEY	(1<<1)	/* alphabetical order */
@@ -109,7 +114,7 @@ static void sort_top(HTABLE_INFO **list, size_t count, size_t top,
 
     if (top == 0 || top > count)
 	top = count;
-    qsort((void *) list, top, sizeof(*list), compare);
+    qsort((void *) list, top, sizeof(HTABLE_INFO *), compare);
     for (n = top; n < count; n++) {
 	item = list[n];
 	if (compare((void *) &item, (void *) (list + top - 1)) >= 0)
@@ -169,10 +174,10 @@ static double share(HTABLE_INFO **list, const AUDIT_COUNT *entry, int kind)
 
 /* report_counts - table of counts */
 
-static void report_counts(AUDIT_OUT *out, const void *data, const void *context)
+static void report_counts(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
-    const AUDIT_REPORT *report = (const AUDIT_REPORT *) context;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_REPORT *report = ((const REPORT_CONTEXT *) context)->report;
     HTABLE_INFO **list = sorted_list(mp->tables[report->table].entries,
 				     report->flags & REPORT_FLAG_BY_KEY ?
 				     compare_names : compare_counts, 0,
@@ -249,8 +254,7 @@ static int is_requiretls_problem(const char *label)
 
 /* report_lines - what was read */
 
-static void report_lines(AUDIT_OUT *out, const void *data,
-			         const void *unused_context)
+static void report_lines(AUDIT_OUT *out, const void *context)
 {
     static const char *const descriptions[] = {
 	 /* AUDIT_LINE_AUDIT */ "audit lines",
@@ -262,7 +266,7 @@ static void report_lines(AUDIT_OUT *out, const void *data,
 	 /* AUDIT_LINE_OTHER */ "lines from other programs",
 	 /* AUDIT_LINE_UNKNOWN */ "lines not understood",
     };
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     AUDIT_CELL cells[3];
     int     n;
 
@@ -285,10 +289,9 @@ static void report_lines(AUDIT_OUT *out, const void *data,
 
 /* report_period - when */
 
-static void report_period(AUDIT_OUT *out, const void *data,
-			          const void *unused_context)
+static void report_period(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     AUDIT_CELL cells[2];
 
     if (mp->last == 0)
@@ -303,10 +306,9 @@ static void report_period(AUDIT_OUT *out, const void *data,
 
 /* report_notes - problems with the input */
 
-static void report_notes(AUDIT_OUT *out, const void *data,
-			         const void *unused_context)
+static void report_notes(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     AUDIT_CELL cells[2];
     char  **cpp;
 
@@ -340,10 +342,9 @@ static int has_policy(const void *ptr)
 
 /* report_readiness - destinations with an authenticated policy */
 
-static void report_readiness(AUDIT_OUT *out, const void *data,
-			             const void *unused_context)
+static void report_readiness(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     HTABLE_INFO **list = sorted_list(mp->destinations, compare_dests,
 				     has_policy, TOP(out));
     HTABLE_INFO **ht;
@@ -377,10 +378,9 @@ static void report_readiness(AUDIT_OUT *out, const void *data,
 
 /* report_verdicts - count destinations */
 
-static void report_verdicts(AUDIT_OUT *out, const void *data,
-			            const void *unused_context)
+static void report_verdicts(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     unsigned long counts[AUDIT_VERDICT_COUNT];
     unsigned long total = 0;
     HTABLE_INFO **list = htable_list(mp->destinations);
@@ -468,10 +468,9 @@ static int has_changes(const void *ptr)
 
 /* report_digests - changed certificates and keys */
 
-static void report_digests(AUDIT_OUT *out, const void *data,
-			           const void *unused_context)
+static void report_digests(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
 				     has_changes, 0);
     HTABLE_INFO **ht;
@@ -485,10 +484,9 @@ static void report_digests(AUDIT_OUT *out, const void *data,
 
 /* report_relays - TLS connections by server */
 
-static void report_relays(AUDIT_OUT *out, const void *data,
-			          const void *unused_context)
+static void report_relays(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = (const AUDIT_MODEL *) data;
+    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
     HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
 				     has_connections, TOP(out));
     HTABLE_INFO **ht;
@@ -532,7 +530,7 @@ static void report_relays(AUDIT_OUT *out, const void *data,
 
 static const AUDIT_REPORT audit_reports[] = {
     {
-	report_notes, 0, 0, 0, REPORT_FLAG_PROBLEMS,
+	report_notes, REPORT_FLAG_PROBLEMS, 0, 0, 0,
 	{
 	    "notes", "Problems with the input", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -542,7 +540,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_period, 0, 0, 0, REPORT_FLAG_PROBLEMS,
+	report_period, REPORT_FLAG_PROBLEMS, 0, 0, 0,
 	{
 	    "period", "Time of the first and last line used", 0,
 	    AUDIT_LAYOUT_ALL | AUDIT_LAYOUT_ALWAYS,
@@ -565,8 +563,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dk", AUDIT_TABLE_LEVEL, is_level_problem,
-	REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_LEVEL, "dk", is_level_problem,
 	{
 	    "levels", "SMTP TLS connection stats (deliveries)", 0,
 	    AUDIT_LAYOUT_ALL | AUDIT_LAYOUT_ALWAYS,
@@ -578,8 +576,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dk", AUDIT_TABLE_REQUIRETLS, is_requiretls_problem,
-	REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_REQUIRETLS, "dk", is_requiretls_problem,
 	{
 	    "policy_diagnostics", "SMTP TLS policy diagnostics (recipients)", 0,
 	    AUDIT_LAYOUT_ALL,
@@ -603,7 +601,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_readiness, 0, 0, 0, REPORT_FLAG_PROBLEMS,
+	report_readiness, REPORT_FLAG_PROBLEMS, 0, 0, 0,
 	{
 	    "readiness", "Readiness by destination", 0, AUDIT_LAYOUT_ALWAYS,
 	    {
@@ -623,8 +621,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dekkk", AUDIT_TABLE_FALLBACK_KIND, 0,
-	REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_FALLBACK_KIND, "dekkk", 0,
 	{
 	    "fallback_reasons", "TLS fallbacks", 0,
 	    AUDIT_LAYOUT_ALL | AUDIT_LAYOUT_ALWAYS,
@@ -640,8 +638,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dekkkkkfl", AUDIT_TABLE_FALLBACK, 0,
-	REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_FALLBACK, "dekkkkkfl", 0,
 	{
 	    "fallbacks", "TLS fallbacks by destination", 0, 0,
 	    {
@@ -658,8 +656,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "ekkkkfl", AUDIT_TABLE_REFUSED, 0,
-	REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_REFUSED, "ekkkkfl", 0,
 	{
 	    "fallbacks_refused", "TLS fallbacks refused", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -675,7 +673,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dkfl", AUDIT_TABLE_FAILURE, 0, REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_FAILURE, "dkfl", 0,
 	{
 	    "failures", "Recipients not delivered because of TLS", 0,
 	    AUDIT_LAYOUT_ALL,
@@ -689,7 +688,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEk", AUDIT_TABLE_AUTH, 0, 0,
+	report_counts, 0,
+	AUDIT_TABLE_AUTH, "dDeEk", 0,
 	{
 	    "auth", "Server authentication", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -699,7 +699,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEk", AUDIT_TABLE_PROTOCOL, 0, 0,
+	report_counts, 0,
+	AUDIT_TABLE_PROTOCOL, "dDeEk", 0,
 	{
 	    "protocols", "TLS protocols", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -709,7 +710,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEk", AUDIT_TABLE_CIPHER, 0, 0,
+	report_counts, 0,
+	AUDIT_TABLE_CIPHER, "dDeEk", 0,
 	{
 	    "ciphers", "TLS ciphers", 0, 0,
 	    {
@@ -719,7 +721,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEk", AUDIT_TABLE_KEX, 0, 0,
+	report_counts, 0,
+	AUDIT_TABLE_KEX, "dDeEk", 0,
 	{
 	    "key_exchanges", "TLS key exchange", 0, 0,
 	    {
@@ -729,7 +732,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dDeEkk", AUDIT_TABLE_PROPERTY, 0, REPORT_FLAG_BY_KEY,
+	report_counts, REPORT_FLAG_BY_KEY,
+	AUDIT_TABLE_PROPERTY, "dDeEkk", 0,
 	{
 	    "properties", "Protection of recorded traffic", 0, AUDIT_LAYOUT_ALL,
 	    {
@@ -740,7 +744,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_digests, 0, 0, 0, REPORT_FLAG_PROBLEMS,
+	report_digests, REPORT_FLAG_PROBLEMS, 0, 0, 0,
 	{
 	    "digest_changes", "Changed server certificates and keys", 0, 0,
 	    {
@@ -754,7 +758,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	},
     },
     {
-	report_counts, "dekkfl", AUDIT_TABLE_WEAK, 0, REPORT_FLAG_PROBLEMS,
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_WEAK, "dekkfl", 0,
 	{
 	    "weak_spots", "Weak spots", 0, 0,
 	    {
@@ -784,13 +789,6 @@ static const AUDIT_REPORT audit_reports[] = {
     {0},
 };
 
-/* no_rows - what else would be in this report */
-
-static void no_rows(AUDIT_OUT *unused_out, const void *unused_data,
-		            const void *unused_context)
-{
-}
-
 /* has_metric - is there something for Prometheus */
 
 static int has_metric(const AUDIT_LAYOUT *layout)
@@ -808,16 +806,18 @@ static int has_metric(const AUDIT_LAYOUT *layout)
 void    audit_report(AUDIT_OUT *out, const AUDIT_MODEL *mp)
 {
     const AUDIT_REPORT *report;
+    REPORT_CONTEXT context;
     int     wanted;
 
+    context.model = mp;
     for (report = audit_reports; report->function; report++) {
 	if (out->format == AUDIT_OUT_PROMETHEUS && !has_metric(&report->layout))
 	    continue;
 	wanted = (out->problems_only == 0
 		  || (report->flags & REPORT_FLAG_PROBLEMS) != 0);
-	audit_out_report(out, &report->layout,
-			 wanted ? report->function : no_rows,
-			 (const void *) mp, (const void *) report);
+	context.report = report;
+	audit_out_report(out, &report->layout, wanted ? report->function : 0,
+			 (const void *) &context);
     }
 }
 

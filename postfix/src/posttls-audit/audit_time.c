@@ -99,7 +99,10 @@
 
 #define DAY			86400L
 
-static const char audit_months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+static const char *const audit_months[] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+};
 
 /* audit_clock_init - start a log */
 
@@ -208,7 +211,7 @@ static int month_number(const char *name)
     int     n;
 
     for (n = 0; n < 12; n++)
-	if (memcmp(audit_months + 3 * n, name, 3) == 0)
+	if (memcmp(audit_months[n], name, 3) == 0)
 	    return (n + 1);
     return (0);
 }
@@ -332,7 +335,7 @@ static time_t midnight(time_t now, int days_ago)
 static int ago_option(const char *text, time_t now, time_t *result)
 {
     static const char units[] = "smhdw";
-    static const long seconds[] = {1, 60, 3600, 86400, 7 * 86400};
+    static const long seconds[] = {1, 60, 3600, 86400, 604800};
     const char *unit;
     long    count;
     char    letter;

@@ -26,10 +26,9 @@
 /*	const char *protocol;
 /*	const char *cipher;
 /*
-/*	AUDIT_ANSWER audit_forward_secret(kex, protocol, cipher)
+/*	AUDIT_ANSWER audit_forward_secret(kex, protocol)
 /*	const char *kex;
 /*	const char *protocol;
-/*	const char *cipher;
 /*
 /*	AUDIT_ANSWER audit_post_quantum(kex)
 /*	const char *kex;
@@ -315,8 +314,7 @@ const char *audit_kex_name(const char *kex, const char *protocol,
 
 /* audit_forward_secret - does stealing the server key reveal old mail */
 
-AUDIT_ANSWER audit_forward_secret(const char *kex, const char *protocol,
-				          const char *cipher)
+AUDIT_ANSWER audit_forward_secret(const char *kex, const char *protocol)
 {
     if (is_tls13(protocol))
 	return (AUDIT_ANSWER_YES);

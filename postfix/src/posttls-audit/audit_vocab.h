@@ -91,7 +91,7 @@ typedef enum {
 
 extern const char *const audit_answers[];
 extern const char *audit_kex_name(const char *, const char *, const char *);
-extern AUDIT_ANSWER audit_forward_secret(const char *, const char *, const char *);
+extern AUDIT_ANSWER audit_forward_secret(const char *, const char *);
 extern AUDIT_ANSWER audit_post_quantum(const char *);
 extern int audit_protocol_old(const char *);
 
