@@ -35,6 +35,10 @@ def test_ordinary_user(lacking, command):
     assert not (lacking.path / "build").exists()
 
 
+def test_unknown_group(repository):
+    repository.fails("has no group everything", "ci/need", "build", "everything")
+
+
 def test_check_installs_nothing(lacking):
     lacking.fails("As root: ci/need build", "ci/need", "--check", "build")
     lacking.fails("As root: ci/need build", "make")
