@@ -557,10 +557,13 @@ static void set_fact(const char *text)
     if (fp->name == 0)
 	msg_fatal("unknown fact: %s", text);
     (void) unescape(raw, value);
-    if (fp->num)
+    if (fp->num) {
 	*fp->num = atoi(value);
-    else
+    } else {
+	if (*fp->str)
+	    myfree((void *) *fp->str);
 	*fp->str = strcmp(value, "(null)") ? mystrdup(STR(raw)) : 0;
+    }
     facts.size = fact_size;
     facts.tls = fact_tls ? &session : 0;
     vstring_free(raw);
