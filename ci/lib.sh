@@ -176,18 +176,19 @@ overlay_added() {
 
 # overlay_documentation - TREE: add what proto/ has to the documentation sources
 #
-# Entries for postconf(5) go to the end of upstream's file, which is sorted when
-# it is rendered. To be called after the patches, which touch that file too.
+# Where upstream has a file of that name, ours is added to its end: postconf(5)
+# is sorted when it is rendered, and stop lists need no order. To be called
+# after the patches, which may touch those files too.
 
 overlay_documentation() {
     for file in "$TOP"/proto/*; do
+	[ -f "$file" ] || continue
 	case $file in
-	*/postconf.proto) cat "$file" >>"$1/proto/postconf.proto" || exit 1;;
-	*~|*/\*) ;;
-	*)  [ ! -e "$1/proto/${file##*/}" ] ||
-		die "proto/${file##*/} shadows a file of upstream's"
-	    cp "$file" "$1/proto/" || exit 1;;
+	*~) continue;;
+	*.html) [ ! -e "$1/proto/${file##*/}" ] ||
+		    die "proto/${file##*/} shadows a file of upstream's";;
 	esac
+	cat "$file" >>"$1/proto/${file##*/}" || exit 1
     done
 }
 

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from conftest import clean_environment
+
 TREE = "build/postfix-3.10.13"
 
 # What upstream's INSTALL tells people to write, quotes and all.
@@ -137,3 +139,54 @@ def test_help(repository, program):
 
 def test_make_help(repository):
     assert "make upgrade" in repository.ok("make", "help").stdout
+
+
+def test_upgrade_and_back(built):
+    """In a clone that has an unpatched Postfix, with a setting of its own."""
+    script = """
+        set -e
+        postconf 'smtp_tls_security_level = encrypt'
+        cp /etc/postfix/main.cf /tmp/main.cf
+        known() { postconf -d smtp_tls_fallback_level 2>&1; }
+        known
+        make upgrade >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+        known
+        cmp /tmp/main.cf /etc/postfix/main.cf
+        postfix check
+        sh ci/build --pristine upgrade >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+        known
+        cmp /tmp/main.cf /etc/postfix/main.cf
+        postfix check
+    """
+    done = subprocess.run(
+        ["sh", "ci/sandbox", "--pristine", "sh", "-c", script],
+        cwd=built, env=clean_environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    before, during, after = done.stdout.splitlines()
+    assert "unknown parameter" in before
+    assert during == "smtp_tls_fallback_level ="
+    assert after == before
+
+
+def test_install(built):
+    """In a clone whose Postfix is taken away first."""
+    script = """
+        set -e
+        rm -rf /etc/postfix /usr/lib/postfix /usr/libexec/postfix /var/spool/postfix
+        rm -f /usr/sbin/sendmail /usr/sbin/postconf /usr/bin/mailq
+        make install POSTFIX_INSTALL_OPTS=-non-interactive >/tmp/log 2>&1 ||
+            { cat /tmp/log; exit 1; }
+        postfix check
+        postconf -h mail_version
+        ls /usr/bin/mailq
+    """
+    done = subprocess.run(
+        ["sh", "ci/sandbox", "sh", "-c", script],
+        cwd=built, env=clean_environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("3.10.13\n")
+    assert "/usr/bin/mailq" in done.stdout
