@@ -6,6 +6,7 @@ reports are in the source directory, where upstream's `make tests' finds them.
 
 import collections
 import gzip
+import importlib
 import json
 import os
 import pathlib
@@ -546,6 +547,12 @@ def test_pattern(pattern, found):
     assert (lines_of(result)["audit"], lines_of(result)["not_selected"]) == (found, 1 - found)
 
 
+def test_pattern_that_is_a_nexthop():
+    text = GOOD.replace("nexthop=example.com", "nexthop=[mx.example.com]:587")
+    assert lines_of(report("-r", "[mx.example.com]:587", text=text))["audit"] == 1
+    assert lines_of(report("-r", "[mx.example.com]:25", text=text))["audit"] == 0
+
+
 def test_patterns_add_up():
     text = GOOD + GOOD.replace("example.com", "b.example") + GOOD.replace("example.com", "c.example")
     assert lines_of(report("-r", "b.*", "-r", "c.*", text=text))["audit"] == 2
@@ -693,6 +700,15 @@ def test_damaged_gzip(tmp_path):
     path.write_bytes(whole)
     result = report(path, status=ERROR)
     assert "gzip file is damaged" in result["notes"][0]["problem"]
+
+
+@pytest.mark.parametrize("module", ["bz2", "lzma"])
+def test_other_compression(module, tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(importlib.import_module(module).compress(GOOD.encode() * 1000))
+    result = report(path, status=ERROR)
+    assert "-dc" in result["notes"][0]["problem"]
+    assert lines_of(result)["not_understood"] == 0
 
 
 @pytest.mark.parametrize("size", [1 << 18, (1 << 18) + 1, 1 << 20, 3 << 20])

@@ -882,9 +882,13 @@ static int matches_pattern(ARGV *patterns, const char *string)
 {
     char  **cpp;
 
+    /*
+     * The name "[mx.example.com]:587" is also a pattern, and does not match
+     * itself.
+     */
     if (string != 0)
 	for (cpp = patterns->argv; *cpp; cpp++)
-	    if (fnmatch(*cpp, string, 0) == 0)
+	    if (strcmp(*cpp, string) == 0 || fnmatch(*cpp, string, 0) == 0)
 		return (1);
     return (0);
 }

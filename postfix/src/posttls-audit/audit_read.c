@@ -86,6 +86,24 @@
   */
 #define BLOCK_SIZE	((size_t) AUDIT_READ_LINE_MAX)
 
+ /*
+  * Other formats are recognized so that nobody wonders what became of a log.
+  */
+typedef struct {
+    const char *magic;
+    size_t  len;
+    const char *name;
+} AUDIT_FORMAT;
+
+static const AUDIT_FORMAT foreign_formats[] = {
+    {"BZh", 3, "bzip2"},
+    {"\3757zXZ", 5, "xz"},
+    {"\050\265\057\375", 4, "zstd"},
+    {0},
+};
+
+#define MAGIC_MAX		5
+
 #define GZIP_MAGIC		"\037\213"
 #define GZIP_MAGIC_LEN		2
 #define GZIP_WINDOW_BITS	(15 + 16)	/* 16: with gzip header */
@@ -132,7 +150,7 @@ static size_t read_block(AUDIT_READER *rp, char *buf, size_t len)
     while ((count = read(rp->fd, buf, len)) < 0 && errno == EINTR)
 	 /* void */ ;
     if (count < 0) {
-	audit_read_stop(rp, "read error: %s", strerror(errno));
+	audit_read_stop(rp, "read error: %s; using what was read", strerror(errno));
 	return (0);
     }
     rp->offset += count;
@@ -166,7 +184,7 @@ static size_t gzip_block(AUDIT_READER *rp, char *buf, size_t len)
     while (zp->avail_out == len && rp->eof == 0) {
 	if (gzip_input(rp) == 0) {
 	    if (rp->eof == 0 && rp->gzip_started)
-		audit_read_stop(rp, "gzip file is truncated");
+		audit_read_stop(rp, "gzip file is truncated; using what was read");
 	    rp->eof = 1;
 	    break;
 	}
@@ -187,7 +205,7 @@ static size_t gzip_block(AUDIT_READER *rp, char *buf, size_t len)
 	    rp->gzip_started = 0;
 	    (void) inflateReset(zp);
 	} else if (status != Z_OK && status != Z_BUF_ERROR) {
-	    audit_read_stop(rp, "gzip file is damaged: %s",
+	    audit_read_stop(rp, "gzip file is damaged: %s; using what was read",
 			    zp->msg ? zp->msg : zError(status));
 	}
     }
@@ -235,6 +253,22 @@ static void start_gzip(AUDIT_READER *rp)
     rp->eof = 0;
 }
 
+/* refuse_foreign - recognize other compressed formats */
+
+static void refuse_foreign(AUDIT_READER *rp)
+{
+    const AUDIT_FORMAT *fp;
+    size_t  have = rp->end - rp->buf;
+
+    for (fp = foreign_formats; fp->magic; fp++) {
+	if (have >= fp->len && memcmp(rp->buf, fp->magic, fp->len) == 0) {
+	    audit_read_stop(rp, "%s compressed; specify the output from "
+			    "\"%s -dc\" instead", fp->name, fp->name);
+	    rp->next = rp->end = rp->buf;
+	}
+    }
+}
+
 /* audit_read_open - open file */
 
 AUDIT_READER *audit_read_open(const char *path, AUDIT_PROGRESS_FN progress)
@@ -265,9 +299,10 @@ AUDIT_READER *audit_read_open(const char *path, AUDIT_PROGRESS_FN progress)
     rp->mtime = (S_ISREG(st.st_mode) ? st.st_mtime : time((time_t *) 0));
     rp->buf = mymalloc(2 * BLOCK_SIZE + 1);
     rp->next = rp->end = rp->buf;
-    while (rp->end - rp->buf < GZIP_MAGIC_LEN && fill_buffer(rp) > 0)
+    while (rp->end - rp->buf < MAGIC_MAX && fill_buffer(rp) > 0)
 	 /* void */ ;
     start_gzip(rp);
+    refuse_foreign(rp);
     return (rp);
 }
 

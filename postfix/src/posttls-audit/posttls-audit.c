@@ -51,7 +51,8 @@
 /*	Consider only lines whose relay (\fIhost\fR, or
 /*	\fIhost[address]:port\fR), nexthop or recipient domain matches
 /*	the \fBsh\fR(1) style wildcard pattern, for example
-/*	"\fB*.example.com\fR". Matching is case-insensitive. Specify the
+/*	"\fB*.example.com\fR", or is the same. Matching is
+/*	case-insensitive. Specify the
 /*	option more than once to match any one of several patterns.
 /*	Note that a TLS connection line has no nexthop.
 /* .IP "\fB-s \fItime\fR"
@@ -476,7 +477,7 @@ static int audit_file(AUDIT_MODEL *mp, const char *path)
 
     ok = (audit_read_problem(rp) == 0);
     if (ok == 0)
-	audit_note(mp, path, "%s; using what was read", audit_read_problem(rp));
+	audit_note(mp, path, "%s", audit_read_problem(rp));
     if (audit_read_overlong(rp) > 0)
 	audit_note(mp, path, "%lu lines of more than %d bytes were skipped",
 		   audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
@@ -605,8 +606,11 @@ int     main(int argc, char **argv)
     }
     show_progress = isatty(STDERR_FILENO);
 
-    if (optind == argc)
+    if (optind == argc) {
+	if (isatty(STDIN_FILENO))
+	    msg_info("reading the standard input; option -h shows a summary");
 	ok = audit_file(mp, "-");
+    }
     for ( /* void */ ; optind < argc; optind++)
 	ok &= audit_file(mp, argv[optind]);
     audit_model_finish(mp);
