@@ -66,6 +66,11 @@
 
 #include "smtp.h"
 
+ /*
+  * TLS library, depending on the release.
+  */
+#include <tls_fallback_compat.h>
+
 static char *smtp_tls_audit_template;	/* null: don't log */
 
 /* smtp_tls_audit_init - check template */
@@ -97,6 +102,7 @@ void    smtp_tls_audit(SMTP_STATE *state, int nrcpt, SMTP_RESP *resp)
     audit.configured = fb->configured;
     audit.reason = str_tls_obstacle(fb->reason);
     audit.tls = session->tls_context;
+    audit.rpk = session->tls_context && TLS_SRVR_SIG_IS_RPK(session->tls_context);
     audit.reuse = session->reuse_count;
     audit.queue_id = request->queue_id;
     audit.nrcpt = nrcpt;

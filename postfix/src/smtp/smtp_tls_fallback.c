@@ -216,6 +216,11 @@
 #include "smtp_sasl.h"
 
  /*
+  * TLS library, depending on the release.
+  */
+#include <tls_fallback_compat.h>
+
+ /*
   * The parameter value.
   */
 static TLS_FALLBACK_CONF smtp_tls_fallback_conf;
@@ -578,9 +583,9 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 
     if (!TLS_CRED_IS_PRESENT(ctx))
 	vstring_strcpy(detail, "no server certificate");
-    else if (state->tls->ext_policy_failure)
+    else if (SMTP_TLS_EXT_FAILURE(state->tls))
 	vstring_sprintf(detail, "external policy failure (%s)",
-			state->tls->ext_policy_failure);
+			SMTP_TLS_EXT_FAILURE(state->tls));
     else if (ctx->level == TLS_LEV_FPRINT)
 	vstring_strcpy(detail, "no matching certificate or public key "
 		       "fingerprint");

@@ -89,6 +89,7 @@
 #include <tls.h>
 #include <tls_audit.h>
 #include <tls_fallback.h>
+#include <tls_fallback_compat.h>
 
 #define STR(x)		vstring_str(x)
 #define LEN(x)		VSTRING_LEN(x)
@@ -209,7 +210,7 @@ static const char *tls_audit_sigalg(const TLS_AUDIT *audit, VSTRING *buf)
 
     if (tls == 0 || !DEFINED(tls->srvr_sig_name))
 	return (0);
-    rpk = tls->stoc_rpk ? " raw public key" : "";
+    rpk = audit->rpk ? " raw public key" : "";
     if (DEFINED(tls->srvr_sig_curve))
 	vstring_sprintf(buf, "%s (%s%s)", tls->srvr_sig_name,
 			tls->srvr_sig_curve, rpk);
@@ -535,7 +536,7 @@ static const FACT fact_table[] = {
     {"sig_name", &session.srvr_sig_name, 0},
     {"sig_curve", &session.srvr_sig_curve, 0},
     {"sig_bits", 0, &session.srvr_sig_bits},
-    {"stoc_rpk", 0, &session.stoc_rpk},
+    {"rpk", 0, &facts.rpk},
     {0, 0, 0},
 };
 

@@ -33,6 +33,7 @@ typedef struct TLS_AUDIT {
     int     configured;			/* level in table or main.cf */
     const char *reason;			/* obstacle keyword */
     const TLS_SESS_STATE *tls;		/* null when in cleartext */
+    int     rpk;			/* server signed with raw public key */
     int     reuse;			/* earlier deliveries */
     const char *queue_id;		/* queue file name */
     int     nrcpt;			/* recipients in this transfer */
