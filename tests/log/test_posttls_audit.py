@@ -119,7 +119,8 @@ def parse_text(text):
             for row in lines[number + 1:]:
                 if not row:
                     break
-                rows.append(re.split(r"  +", row.strip()))
+                if row.startswith("    "):
+                    rows.append(re.split(r"  +", row.strip()))
     return tables
 
 
@@ -170,6 +171,8 @@ def test_round_trip(log, generated):
     for title, rows in texts.items():
         member, columns = TEXT_COLUMNS[title]
         seen.add(member)
+        if member == "lines":
+            result[member] = [row for row in result[member] if row["lines"]]
         if rows == [["none"]]:
             assert result[member] == []
             continue

@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
     const char *name;			/* JSON member */
     const char *title;			/* text */
-    const char *note;			/* what is counted, or null */
+    const char *note;			/* explanation in text, or null */
     int     flags;			/* see below */
     AUDIT_COLUMN columns[AUDIT_COLUMN_MAX + 1];
 } AUDIT_LAYOUT;

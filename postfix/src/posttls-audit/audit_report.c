@@ -270,11 +270,15 @@ static void report_lines(AUDIT_OUT *out, const void *context)
     AUDIT_CELL cells[3];
     int     n;
 
+    /*
+     * People do not need to know what there is none of.
+     */
 #define LINES_ROW(value, name, description) do { \
 	cells[0].count = (value); \
 	cells[1].text = (name); \
 	cells[2].text = (description); \
-	audit_out_row(out, cells); \
+	if (cells[0].count > 0 || out->format != AUDIT_OUT_TEXT) \
+	    audit_out_row(out, cells); \
     } while (0)
 
     for (n = 0; n < AUDIT_LINE_TYPE_COUNT; n++)
@@ -592,7 +596,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	report_verdicts, 0, 0, 0, 0,
 	{
 	    "verdicts", "Readiness of destinations with an authenticated policy",
-	    0, AUDIT_LAYOUT_ALL,
+	    "enforce: all deliveries were verified; mixed: some; broken: none;\n"
+	    "too few: not enough to tell.", AUDIT_LAYOUT_ALL,
 	    {
 		METRIC("destinations", "destinations", "destinations",
 		       "Destinations with an authenticated policy, by readiness."),
@@ -624,7 +629,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	report_counts, REPORT_FLAG_PROBLEMS,
 	AUDIT_TABLE_FALLBACK_KIND, "dekkk", 0,
 	{
-	    "fallback_reasons", "TLS fallbacks", 0,
+	    "fallback_reasons", "TLS fallbacks",
+	    "A connection is warned about once, and may serve many deliveries.",
 	    AUDIT_LAYOUT_ALL | AUDIT_LAYOUT_ALWAYS,
 	    {
 		METRIC("deliveries", "deliveries", "fallback_deliveries",
