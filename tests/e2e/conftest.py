@@ -31,13 +31,14 @@ class Progress:
     """Says on the terminal how far the mail has got."""
 
     STEP = 5                            # seconds between two remarks
+    MANY = 10                           # messages that are worth a remark
 
     def __init__(self, capture):
         self.capture = capture
         self.said = time.monotonic()
 
     def __call__(self, what, done, total):
-        if time.monotonic() < self.said + self.STEP:
+        if total < self.MANY or time.monotonic() < self.said + self.STEP:
             return
         self.said = time.monotonic()
         with self.capture.global_and_fixture_disabled():

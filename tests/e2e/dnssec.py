@@ -130,7 +130,7 @@ class Zones:
         self._start_nsd(files)
         self._start_unbound(Path(str(anchor) + ".key"))
         Path("/etc/resolv.conf").write_text(
-            "nameserver %s\noptions trust-ad edns0\n" % HERE)
+            "nameserver %s\noptions trust-ad edns0 timeout:3 attempts:2\n" % HERE)
         self._wait_until_served()
 
     def _start_nsd(self, files):

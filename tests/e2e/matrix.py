@@ -54,7 +54,7 @@ class Obstacle:
     trust: str = "Trusted"              # what PKIX alone makes of the server
     where: str = ""                     # for tls-lost
     late: bool = False                  # found in the handshake
-    agents: tuple = ("smtp", "lmtp")
+    transports: tuple = ("smtp", "proxy", "lmtp", "wrapper")
 
 
 WRONG_DIGEST = ":".join(["00"] * 32)
@@ -92,7 +92,7 @@ OBSTACLES = {
     # The DNS.
     "tlsa-bogus": Obstacle("tlsa-lookup", levels=DANE, tlsa="bogus"),
     "tlsa-slow": Obstacle("tlsa-lookup", levels=("dane", "dane-only"),
-                          tlsa="slow", agents=("smtp",)),
+                          tlsa="slow", transports=("smtp",)),
     "tlsa-missing": Obstacle("tlsa-missing", levels=("dane", "dane-only"),
                              tlsa="none"),
     "tlsa-unusable": Obstacle("tlsa-unusable", levels=("dane", "dane-only"),
@@ -100,7 +100,8 @@ OBSTACLES = {
     "tlsa-unknown": Obstacle("tlsa-unusable", levels=("dane", "dane-only"),
                              tlsa="unusable", late=True),
     "insecure-mx": Obstacle("insecure-mx", levels=("dane-only",),
-                            insecure_mx=True, agents=("smtp",)),
+                            insecure_mx=True,
+                            transports=("smtp", "proxy", "wrapper")),
     "insecure-host": Obstacle("insecure-mx", levels=("dane-only",),
                               insecure=True),
     # The STS policy names other hosts.
@@ -138,7 +139,7 @@ def combinations():
     for level, (name, obstacle), fallback, transport in itertools.product(
             LEVELS, OBSTACLES.items(), FALLBACKS, TRANSPORTS):
         agent = TRANSPORTS[transport][0]
-        if level not in obstacle.levels or agent not in obstacle.agents:
+        if level not in obstacle.levels or transport not in obstacle.transports:
             continue
         if level not in STRONG and fallback not in WEAK_FALLBACKS:
             continue

@@ -4,6 +4,7 @@ Everything that waits here waits for an event: a line in the log, a file in a
 queue.  A time limit only says when to give up.
 """
 
+import dataclasses
 import json
 import re
 import shutil
@@ -45,13 +46,17 @@ MAIN_CF = {
     "lmtp_tls_security_level": "none",
     "smtp_tls_session_cache_database": "btree:$data_directory/smtp_scache",
     "lmtp_tls_session_cache_database": "btree:$data_directory/lmtp_scache",
+    # Or no connection would be kept for longer than this.
+    "connection_cache_ttl_limit": "60s",
     "smtp_address_preference": "ipv4",
     "lmtp_address_preference": "ipv4",
 }
 
+# pickup looks again every second: a message that sendmail announces while
+# pickup is starting would otherwise wait for a minute.
 MASTER_CF = """\
 # service type private unpriv chroot wakeup maxproc command
-pickup    unix n - n 60   1 pickup
+pickup    unix n - n 1    1 pickup
 cleanup   unix n - n -    0 cleanup
 qmgr      unix n - n 300  1 qmgr
 tlsmgr    unix - - n 1000? 1 tlsmgr
@@ -106,6 +111,7 @@ class Line:
     program: str                        # postfix/smtp, postfix/SERVICE/smtp
     pid: int
     text: str
+    number: int = 0                     # place in the log
 
     def __str__(self):
         return "%s[%d]: %s" % (self.program, self.pid, self.text)
@@ -143,6 +149,7 @@ class MailLog:
                     self._changed.notify_all()
 
     def _add(self, line):
+        line = dataclasses.replace(line, number=len(self.lines))
         self.lines.append(line)
         self.by_pid.setdefault(line.pid, []).append(line)
         if match := QUEUE_ID.match(line.text):

@@ -308,4 +308,4 @@ def test_several_hosts(case, world):
 def plain_cases():
     """The cases for a comparison with the unpatched Postfix."""
     return [*(reuse_case(agent, *row[:4]) for agent in ("smtp", "lmtp")
-              for row in REUSE), *UNVERIFIED, GOOD_RESUMED, *SEVERAL]
+              for row in REUSE), UNVERIFIED[0], GOOD_RESUMED, *SEVERAL]
