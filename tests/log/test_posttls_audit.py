@@ -592,7 +592,10 @@ def test_verbose():
 
 def test_no_escape_sequences_in_output():
     done = run(text=audit(level="se\x1b[31mcure", cipher="\x07", nexthop="\x9b31m")
-               + audit(level="\ttab", policy="\tx\ty", reason="a\tb"))
+               + audit(level="\ttab", policy="\tx\ty", reason="a\tb")
+               + audit(level="may", policy="secure", relay="r\ts", nexthop="n\tm",
+                       reason="o\tp", cert_digest="q\tr")
+               + audit(level="secure", relay="r\ts", nexthop="n\tm", cert_digest="s\tt"))
     assert not re.search(rb"[^\n -~]", done.stdout)
 
 

@@ -198,13 +198,13 @@ AUDIT_MODEL *audit_model_create(void)
 
 /* clean_string - replace what is not text */
 
-static char *clean_string(char *string)
+static char *clean_string(char *string, int keep)
 {
     unsigned char *cp;
     int     is_ascii = 1;
 
     for (cp = (unsigned char *) string; *cp; cp++) {
-	if ((*cp < ' ' && *cp != AUDIT_KEY_SEPARATOR[0]) || *cp == 127)
+	if ((*cp < ' ' && *cp != keep) || *cp == 127)
 	    *cp = '?';
 	else if (*cp > 127)
 	    is_ascii = 0;
@@ -220,14 +220,15 @@ static char *clean_string(char *string)
   * Find a name in a table, or make it safe to print and find that. Most names
   * have been seen before, and then there is no need to look at each byte.
   */
-#define LOCATE(table, name, copy, filter) do { \
+#define LOCATE(table, name, copy, filter, keep) do { \
 	if ((info = htable_locate((table), (name))) == 0) { \
-	    (copy) = clean_string(filter(mystrdup(name))); \
+	    (copy) = clean_string(filter(mystrdup(name)), (keep)); \
 	    info = htable_locate((table), (copy)); \
 	} \
     } while (0)
 
 #define AS_IS(string)	(string)
+#define KEEP_NONE	0
 
 /* count_key - count something */
 
@@ -247,7 +248,7 @@ static void count_key(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
 	if (strcmp(cp->key, key) == 0)
 	    break;
     if (n == AUDIT_RECENT || cp == 0) {
-	LOCATE(table->entries, key, copy, AS_IS);
+	LOCATE(table->entries, key, copy, AS_IS, AUDIT_KEY_SEPARATOR[0]);
 	if (info == 0) {
 	    if (table->limit && table->entries->used >= table->limit)
 		info = htable_locate(table->entries, key = AUDIT_KEY_OTHER);
@@ -306,7 +307,7 @@ static const char *find_reason(AUDIT_MODEL *mp, const char *reason)
 
     if (reason == 0)
 	return (0);
-    LOCATE(mp->reasons, reason, copy, AS_IS);
+    LOCATE(mp->reasons, reason, copy, AS_IS, KEEP_NONE);
     if (info == 0 && mp->reasons->used < REASON_LIMIT)
 	info = htable_enter(mp->reasons, copy, (void *) 0);
     if (copy)
@@ -323,7 +324,7 @@ static AUDIT_DEST *find_dest(AUDIT_MODEL *mp, const char *name,
     HTABLE_INFO *info;
     char   *copy = 0;
 
-    LOCATE(mp->destinations, name, copy, lowercase);
+    LOCATE(mp->destinations, name, copy, lowercase, KEEP_NONE);
     if (info == 0) {
 	dest = (AUDIT_DEST *) mymalloc(sizeof(*dest));
 	memset((void *) dest, 0, sizeof(*dest));
@@ -355,7 +356,7 @@ static AUDIT_RELAY *find_relay(AUDIT_MODEL *mp, const char *name)
 
     if (name == 0)
 	name = AUDIT_KEY_UNKNOWN;
-    LOCATE(mp->relays, name, copy, AS_IS);
+    LOCATE(mp->relays, name, copy, AS_IS, KEEP_NONE);
     if (info == 0) {
 	relay = (AUDIT_RELAY *) mymalloc(sizeof(*relay));
 	memset((void *) relay, 0, sizeof(*relay));
@@ -594,7 +595,7 @@ static void note_digest(AUDIT_RELAY *relay, int kind, const char *text,
     digest->kind = kind;
     digest->len = len;
     memcpy(digest->text, text, len + 1);
-    (void) clean_string(digest->text);
+    (void) clean_string(digest->text, KEEP_NONE);
     *dpp = digest;
 }
 

@@ -850,7 +850,11 @@ static void policy_comment(VSTREAM *stream, const AUDIT_MODEL *mp,
 
 static int is_table_key(const char *name)
 {
-    return (*name != 0 && *name != '#' && name[strcspn(name, " \t\r\n\\\"")] == 0);
+
+    /*
+     * A question mark is what is left of a character that is not text.
+     */
+    return (*name != 0 && *name != '#' && name[strcspn(name, " ?\\\"")] == 0);
 }
 
 /* policy_entry - policy table entry for one destination */

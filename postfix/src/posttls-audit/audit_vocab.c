@@ -121,10 +121,6 @@ const char *const audit_auths[] = {
     "Cleartext", "Anonymous", "Untrusted", "Trusted", "Verified", 0,
 };
 
-const char *const audit_answers[] = {
-    "no", "yes", "unknown", 0,
-};
-
  /*
   * In the order of AUDIT_ATTR_ID.
   */

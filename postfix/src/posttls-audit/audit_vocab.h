@@ -89,7 +89,6 @@ typedef enum {
     AUDIT_ANSWER_COUNT
 } AUDIT_ANSWER;
 
-extern const char *const audit_answers[];
 extern const char *audit_kex_name(const char *, const char *, const char *);
 extern AUDIT_ANSWER audit_forward_secret(const char *, const char *);
 extern AUDIT_ANSWER audit_post_quantum(const char *);
