@@ -574,9 +574,14 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 
     /*
      * Without trusted certification authorities, at all levels except
-     * "verify" and "secure", there is nothing but the match.
+     * "verify" and "secure", there is nothing but the match. Postfix before
+     * 3.8 does not say that a certificate is trusted, when no name matches.
      */
-    if (TLS_MUST_PKIX(ctx->level) && !TLS_CERT_IS_TRUSTED(ctx))
+#define TRUSTED_OR_MISMATCH(ctx) \
+	(TLS_CERT_IS_TRUSTED(ctx) \
+	    || (ctx)->errorcode == X509_V_ERR_HOSTNAME_MISMATCH)
+
+    if (TLS_MUST_PKIX(ctx->level) && !TRUSTED_OR_MISMATCH(ctx))
 	obstacle = TLS_OBSTACLE_UNTRUSTED;
     else
 	obstacle = TLS_OBSTACLE_MISMATCH;

@@ -149,6 +149,21 @@ static const TLS_AUDIT_CIPHER *tls_audit_cipher(const char *name)
     return (cp);
 }
 
+/* tls_audit_group - one name for each group, whatever the OpenSSL version */
+
+static const char *tls_audit_group(const char *name)
+{
+    static const char *const aliases[] = {
+	"x25519", "X25519", "x448", "X448", "prime256v1", "secp256r1", 0,
+    };
+    const char *const *cpp;
+
+    for (cpp = aliases; *cpp; cpp += 2)
+	if (strcasecmp(name, cpp[0]) == 0)
+	    return (cpp[1]);
+    return (name);
+}
+
 /* tls_audit_kex - key exchange group or algorithm */
 
 static const char *tls_audit_kex(const TLS_AUDIT *audit, VSTRING *buf)
@@ -158,18 +173,13 @@ static const char *tls_audit_kex(const TLS_AUDIT *audit, VSTRING *buf)
     if (tls == 0)
 	return (0);
     if (DEFINED(tls->kex_curve))
-	return (tls->kex_curve);
+	return (tls_audit_group(tls->kex_curve));
     if (DEFINED(tls->kex_name)) {
-	/* OpenSSL names the groups of RFC 7919 and RFC 8446 in lowercase. */
-	if (strcasecmp(tls->kex_name, "x25519") == 0)
-	    return ("X25519");
-	if (strcasecmp(tls->kex_name, "x448") == 0)
-	    return ("X448");
 	if (strncasecmp(tls->kex_name, "ffdhe", 5) == 0)
 	    return (STR(vstring_sprintf(buf, "FFDHE%s", tls->kex_name + 5)));
 	if (strcmp(tls->kex_name, "DHE") == 0 && tls->kex_bits > 0)
 	    return (STR(vstring_sprintf(buf, "FFDHE%d", tls->kex_bits)));
-	return (tls->kex_name);
+	return (tls_audit_group(tls->kex_name));
     }
     if (!DEFINED(tls->cipher_name) || HAS_TLS13_CIPHER(tls))
 	return (0);
