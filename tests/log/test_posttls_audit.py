@@ -384,6 +384,32 @@ def test_missing_attributes_of_another_policy_stay_missing():
                     ("mx.example.com", "verify", "-"): 1}
 
 
+# Template `standard` has no nexthop.
+
+STANDARD = audit(auth="Verified", level="secure", protocol="TLSv1.3")
+
+
+def sent(domain, queue_id="4A01"):
+    """A delivery status line of Postfix 3.10."""
+    return status("x", queue_id=queue_id, domain=domain).replace(" tls=x,", "")
+
+
+@pytest.mark.parametrize("text, destination, source", [
+    (STANDARD, "mx.example.com", "relay"),
+    (STANDARD + sent("example.com"), "example.com", "recipient"),
+    (STANDARD + sent("Example.COM"), "example.com", "recipient"),
+    (STANDARD + sent("a.example") + sent("b.example"), "mx.example.com", "relay"),
+    (STANDARD + sent("a.example", queue_id="4A02"), "mx.example.com", "relay"),
+    # What a warning says is certain.
+    (STANDARD + sent("a.example") + warning(queue_id="4A03", nexthop="[mx.example.com]"),
+     "[mx.example.com]", "nexthop"),
+])
+def test_destination_without_nexthop(text, destination, source):
+    row, = report(text=text)["readiness"]
+    assert (row["destination"], row["source"], row["deliveries"], row["verified"]) \
+        == (destination, source, 1, 1)
+
+
 # Readiness.
 
 def verdicts(text, *args):

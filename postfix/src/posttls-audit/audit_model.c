@@ -33,7 +33,8 @@
 /*	counts what was waiting for an audit line, and
 /*	joins what was recorded under the hostname of a server, because
 /*	the audit template has no nexthop, with the one destination
-/*	that this server is known for.
+/*	that this server is known for: from fallback warnings, or else
+/*	from recipients.
 /*
 /*	audit_model_verdict() says whether the policy of a destination
 /*	can be enforced.
@@ -385,16 +386,14 @@ static AUDIT_DEST *find_host(AUDIT_MODEL *mp, AUDIT_RELAY *relay)
     return (relay->host);
 }
 
-/* link_host - remember what nexthop a server is used for */
+/* link_host - remember what destination a server is used for */
 
-static void link_host(AUDIT_DEST *host, AUDIT_DEST *nexthop)
+static void link_host(AUDIT_LINK *lp, AUDIT_DEST *dest)
 {
-    if (host == nexthop)
-	return;
-    if (host->nexthop == 0)
-	host->nexthop = nexthop;
-    else if (host->nexthop != nexthop)
-	host->nexthop_ambiguous = 1;
+    if (lp->dest == 0)
+	lp->dest = dest;
+    else if (lp->dest != dest)
+	lp->ambiguous = 1;
 }
 
 /* find_nexthop - destination of this server */
@@ -650,8 +649,12 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
 		nexthop_name = relay->nexthop->name;
 	}
     }
-    dest = (nexthop_name ? find_nexthop(mp, relay, nexthop_name) :
-	    find_host(mp, relay));
+    if (nexthop_name != 0) {
+	dest = find_nexthop(mp, relay, nexthop_name);
+    } else {
+	dest = find_host(mp, relay);
+	mp->no_nexthop = 1;
+    }
 
     if (level_name != 0) {
 	if (policy_name != 0)
@@ -697,7 +700,7 @@ static void model_warning(AUDIT_MODEL *mp, AUDIT_LINE *line)
 
     if (ATTR(line, NEXTHOP) != 0) {
 	dest = find_nexthop(mp, relay, ATTR(line, NEXTHOP));
-	link_host(host, dest);
+	link_host(&host->nexthop, dest);
     }
     if (audit_level_authenticates(policy)
 	&& set_policy(dest, policy, when)) {
@@ -735,6 +738,22 @@ static const char *recipient_domain(char *address)
     char   *domain = strrchr(address, '@');
 
     return (domain && domain[1] ? lowercase(domain + 1) : 0);
+}
+
+/* link_domain - server is used for this recipient domain */
+
+static void link_domain(AUDIT_MODEL *mp, AUDIT_LINE *line)
+{
+    AUDIT_SLOT *slot;
+    unsigned long origin;
+    const char *domain;
+    AUDIT_DEST *host;
+
+    slot = find_slot(mp, line, &origin);
+    if (trace_matches(&slot->audit, origin, line->queue_id, ATTR(line, RELAY))
+	&& (host = slot->audit.relay->host) != 0
+	&& (domain = recipient_domain(ATTR(line, TO))) != 0)
+	link_host(&host->domain, find_dest(mp, domain, AUDIT_DEST_DOMAIN));
 }
 
 #define IS_SUCCESS(line) \
@@ -809,6 +828,8 @@ static void model_status(AUDIT_MODEL *mp, AUDIT_LINE *line)
     AUDIT_SLOT *slot;
     unsigned long origin;
 
+    if (mp->no_nexthop)
+	link_domain(mp, line);
     if (reason != 0)
 	count_key(mp, AUDIT_TABLE_FAILURE, AUDIT_COUNT_DELIVERIES, reason,
 		  line->time);
@@ -958,8 +979,8 @@ void    audit_model_line(AUDIT_MODEL *mp, AUDIT_LINE *line)
 
 static void join_host(AUDIT_DEST *dest, AUDIT_DEST *host)
 {
-    if (host->policy == AUDIT_LEVEL_NONE || host->deliveries == 0
-	|| set_policy(dest, host->policy, host->last) == 0)
+    if (dest == host || host->policy == AUDIT_LEVEL_NONE
+	|| host->deliveries == 0 || set_policy(dest, host->policy, host->last) == 0)
 	return;
     dest->deliveries += host->deliveries;
     dest->verified += host->verified;
@@ -976,6 +997,7 @@ void    audit_model_finish(AUDIT_MODEL *mp)
 {
     HTABLE_INFO **list;
     HTABLE_INFO **ht;
+    AUDIT_LINK *lp;
     AUDIT_DEST *host;
     int     n;
 
@@ -984,9 +1006,16 @@ void    audit_model_finish(AUDIT_MODEL *mp)
     list = htable_list(mp->destinations);
     for (ht = list; *ht; ht++) {
 	host = (AUDIT_DEST *) ht[0]->value;
-	if (host->kind == AUDIT_DEST_RELAY && host->nexthop
-	    && host->nexthop_ambiguous == 0)
-	    join_host(host->nexthop, host);
+	if (host->kind != AUDIT_DEST_RELAY)
+	    continue;
+
+	/*
+	 * The nexthop of a warning is certain. A recipient domain is as good
+	 * as the only one.
+	 */
+	lp = (host->nexthop.dest ? &host->nexthop : &host->domain);
+	if (lp->dest && lp->ambiguous == 0)
+	    join_host(lp->dest, host);
     }
     myfree((void *) list);
 }

@@ -102,13 +102,20 @@ typedef enum {
 
 extern const char *const audit_dest_kinds[];
 
+struct AUDIT_DEST;
+
+typedef struct {
+    struct AUDIT_DEST *dest;		/* null if there is none */
+    int     ambiguous;			/* there is more than one */
+} AUDIT_LINK;
+
 typedef struct AUDIT_DEST {
     const char *name;			/* owned by hash table */
     AUDIT_DEST_KIND kind;
     int     policy;			/* authenticated level, or none */
     int     fallback;			/* weakest level fallen back to */
-    int     nexthop_ambiguous;
-    struct AUDIT_DEST *nexthop;		/* server hostname only: its user */
+    AUDIT_LINK nexthop;			/* server hostname only: used for */
+    AUDIT_LINK domain;			/* same, recipients */
     unsigned int deliveries;
     unsigned int verified;
     unsigned int warnings;		/* fallback, fallback refused */
@@ -164,6 +171,7 @@ typedef struct {
     unsigned long overlong;
     unsigned long nul_lines;
     unsigned long fallbacks;		/* in any form */
+    int     no_nexthop;			/* in some audit lines */
     time_t  first;
     time_t  last;
     ARGV   *notes;			/* file name, what is wrong with it */

@@ -130,10 +130,10 @@
 /*
 /*	A destination is the \fBnexthop\fR attribute, which is what
 /*	Postfix looked up in the policy table. Without that attribute it
-/*	is the \fBrecipient\fR domain (delivery status line), or the
-/*	hostname of the \fBrelay\fR (audit line), unless fallback
-/*	warnings name exactly one nexthop for that server. The column
-/*	"from" has this origin.
+/*	is the one nexthop that fallback warnings name for that server,
+/*	or the one \fBrecipient\fR domain that was delivered there, or,
+/*	when a server has several, the hostname of the \fBrelay\fR. The
+/*	column "from" has this origin.
 /*
 /*	The verdict is one of the following.
 /* .IP \fBenforce\fR
