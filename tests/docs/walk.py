@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""Follow a document step by step, in the sandbox; see document.py.
+
+Files are written and commands carried out as printed. Before log records or a
+command's output can appear something must happen to the mail servers, and mail
+must be sent. That is not in the documents: it is in STORIES, by section, one for
+each block that shows a result.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import document
+from world import (EXPIRED, GOOD, NO_STARTTLS, PATIENCE, WRONG_NAME, World,
+                   run)
+
+CONFIG = Path("/etc/postfix")
+TLS_POLICY = CONFIG / "tls_policy"
+
+
+def postconf(*settings):
+    run("postconf", *settings)
+    run("postfix", "reload")
+
+
+def all_is_well(world):
+    world.mail("user@example.com")
+
+
+def no_more(_):
+    """What was logged before is what is shown."""
+
+
+def certificate_expires(world):
+    world.server("example.com", EXPIRED)
+    world.mail("user@example.com")
+
+
+def deferred(world):
+    world.mail("user@example.com")
+    world.server("example.com", GOOD)
+
+
+def wrong_name(world):
+    run("postmap", str(TLS_POLICY))
+    run("postfix", "reload")
+    world.server("example.net", WRONG_NAME)
+    world.mail("user@example.net")
+
+
+def wrong_name_and_no_starttls(world):
+    wrong_name(world)
+    world.server("example.org", NO_STARTTLS)
+    world.mail("user@example.org")
+
+
+def have_password(world):
+    (CONFIG / "sasl_passwd").write_text("example.org user:password\n")
+    postconf("smtp_sasl_auth_enable=yes",
+             "smtp_sasl_password_maps=texthash:/etc/postfix/sasl_passwd")
+    world.mail("user@example.org")
+    postconf("smtp_sasl_auth_enable=no", "smtp_sasl_password_maps=")
+
+
+def bad_level(world):
+    postconf("smtp_tls_fallback_level=secure=may, verify")
+    world.mail("user@example.com")
+    postconf("smtp_tls_fallback_level=")
+
+
+def bad_template(world):
+    postconf("smtp_tls_audit_template=ful")
+    world.mail("user@example.com")
+    postconf("smtp_tls_audit_template=standard")
+
+
+def bad_attribute(world):
+    policy = TLS_POLICY.read_text()
+    TLS_POLICY.write_text("example.net secure fallback=maybe\n")
+    run("postmap", str(TLS_POLICY))
+    run("postfix", "reload")
+    world.mail("user@example.net")
+    TLS_POLICY.write_text(policy)
+
+
+def unpatched(world):
+    """Only for the pristine Postfix."""
+    postconf("smtp_tls_policy_maps=texthash:/etc/postfix/tls_policy")
+    TLS_POLICY.write_text("example.com secure fallback=may\n")
+    world.mail("user@example.com")
+
+
+TLS_FALLBACK_README = {
+    "step1": [all_is_well],
+    "step2": [all_is_well],
+    "step3": [certificate_expires, no_more],
+    "step4": [deferred],
+    "template": [wrong_name, wrong_name],
+    "obstacles": [wrong_name_and_no_starttls],
+    "never": [have_password],
+    "errors": [bad_level, bad_template, bad_attribute],
+}
+README = {
+    "From report-only to enforced": [certificate_expires],
+}
+# Sections that need another Postfix, or none; see test_documents.py.
+PRISTINE = "back"
+ELSEWHERE = {"Try it"}
+
+STORIES = {"TLS_FALLBACK_README.html": TLS_FALLBACK_README,
+           "README.md": README}
+PRISTINE_STORIES = {"TLS_FALLBACK_README.html": {PRISTINE: [unpatched]}}
+
+
+class Walk:
+    """The way of a reader through one document."""
+
+    def __init__(self, path, pristine=False):
+        self.blocks = document.read(path)
+        stories = PRISTINE_STORIES if pristine else STORIES
+        self.stories = {section: list(story) for section, story
+                        in stories[Path(path).name].items()}
+        self.pristine = pristine
+        self.world = World()
+        self.faults = []
+        self.steps = 0
+
+    def fault(self, block, text):
+        self.faults.append("section \"%s\": %s" % (block.section, text))
+
+    def go(self):
+        self.world.start()
+        for block in self.blocks:
+            if (block.section in self.stories if self.pristine
+                    else block.section not in ELSEWHERE):
+                getattr(self, "do_" + block.kind)(block)
+        for section, rest in self.stories.items():
+            if rest:
+                self.faults.append("section \"%s\": the story goes on, but the "
+                                   "document does not" % section)
+        self.world.stop()
+
+    def quiet(self, block, command):
+        """Carry out a command that succeeds without complaint."""
+        done = subprocess.run(command, shell=True, text=True, timeout=PATIENCE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        noise = [line for line in done.stderr.splitlines()
+                 if "refreshing the Postfix mail system" not in line]
+        if done.returncode != 0 or noise:
+            self.fault(block, "`%s': status %d %s"
+                       % (command, done.returncode, noise))
+        return done.stdout
+
+    def do_files(self, block):
+        if self.pristine:
+            return
+        for name, content in block.files.items():
+            self.steps += 1
+            path = Path(name)
+            if path.name == "main.cf":
+                for parameter in re.findall(r"^(\w+) *=", content, re.MULTILINE):
+                    run("postconf", "-X", parameter)
+                content = path.read_text() + content
+            path.write_text(content)
+            self.quiet(block, "postfix check")
+
+    def do_commands(self, block):
+        if self.pristine:
+            return
+        for command, expected in block.commands:
+            self.steps += 1
+            if expected:
+                self.tell(block)
+            printed = self.quiet(block, command)
+            if not document.output_pattern(expected).fullmatch(printed):
+                self.fault(block, "`%s' prints:\n%sand not:\n%s" % (
+                    command, printed, "\n".join(expected)))
+
+    def tell(self, block):
+        """Let happen what the block shows the result of."""
+        story = self.stories.get(block.section)
+        if story:
+            story.pop(0)(self.world)
+        else:
+            self.fault(block, "a result without a story")
+
+    def do_log(self, block):
+        if block.section == PRISTINE and not self.pristine:
+            return
+        before = len(self.world.log.lines)
+        self.tell(block)
+        logged = [document.normal(str(line))
+                  for line in self.world.log.lines[before:]]
+        for record in block.records:
+            self.steps += 1
+            if document.normal(record) not in logged:
+                self.fault(block, "not logged:\n    %s\nbut:\n    %s" % (
+                    document.normal(record), "\n    ".join(
+                        line for line in logged if "/smtp[" in line)))
+
+    def do_other(self, block):
+        self.fault(block, "what is this? %s" % block.lines[0])
+
+
+def main():
+    pristine = "--pristine" in sys.argv
+    walk = Walk(sys.argv[-1], pristine)
+    walk.go()
+    for fault in walk.faults:
+        print(fault)
+    print("%d steps" % walk.steps)
+    return 1 if walk.faults or not walk.steps else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The mail servers that the examples of the documentation talk about.
+
+Inside a throw-away clone of the machine (ci/sandbox) the addresses of RFC 5737
+belong to the loopback interface, a name server knows example.com and its
+sisters, and a certification authority is among those that the system trusts.
+Thus a reader's commands can be carried out as they are printed.
+"""
+
+import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+E2E = Path(__file__).resolve().parents[1] / "e2e"
+sys.path.insert(0, str(E2E))
+
+from peer import Behaviour, Peers, Transcript  # noqa: E402
+from pki import Cert, Pki  # noqa: E402
+from postfix import MailLog, POLL, require_sandbox, run  # noqa: E402
+
+WORK = Path("/var/tmp/docs")
+RESOLVER = "127.0.0.53"
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+LOG_FILE = Path("/var/log/mail.log")
+PATIENCE = 60
+
+GOOD = Behaviour()
+EXPIRED = Behaviour(cert=Cert(expired=True))
+WRONG_NAME = Behaviour(cert=Cert(names=("www.hosting.example",)))
+NO_STARTTLS = Behaviour(starttls="absent")
+
+SERVERS = {                             # domain: (mail server, its address)
+    "example.com": ("mx1.example.com", "192.0.2.25"),
+    "example.net": ("mx.example.net", "192.0.2.26"),
+    "example.org": ("mail.example.org", "192.0.2.27"),
+}
+
+
+class World:
+    """Servers, names, and Postfix as `make install' left it, running."""
+
+    def __init__(self):
+        require_sandbox()
+        WORK.mkdir()
+        self.peers = Peers(Pki(WORK / "pki"), Transcript(WORK / "transcript"))
+        self.sent = 0
+        self.log = None
+
+    def start(self):
+        for domain, (_, address) in SERVERS.items():
+            run("ip", "addr", "add", address + "/32", "dev", "lo")
+            self.server(domain, GOOD)
+        with CA_BUNDLE.open("a") as bundle:
+            bundle.write(self.peers.pki.ca_file.read_text())
+        self._start_resolver()
+        self.peers.start()
+        # The port belongs to the servers.
+        run("postconf", "-MX", "smtp/inet")
+        # Mail for the addresses of the loopback interface is not for us.
+        run("postconf", "inet_interfaces = 127.0.0.1")
+        run("postfix", "start")
+        self.log = MailLog(LOG_FILE)
+
+    def stop(self):
+        run("postfix", "stop", check=False)
+
+    def server(self, domain, behaviour):
+        """Let the mail server of a domain be like this from now on."""
+        host, address = SERVERS[domain]
+        self.peers.add(dataclasses.replace(behaviour, host=host, addr=address))
+
+    def _start_resolver(self):
+        data = []
+        for domain, (host, address) in SERVERS.items():
+            data.append("%s. MX 10 %s." % (domain, host))
+            data.append("%s. A %s" % (host, address))
+        conf = WORK / "unbound.conf"
+        conf.write_text("\n".join([
+            "server:", "  interface: " + RESOLVER,
+            "  access-control: 127.0.0.0/8 allow", '  chroot: ""',
+            '  username: ""', '  pidfile: ""', "  do-daemonize: no",
+            "  use-syslog: no", '  logfile: "%s"' % (WORK / "unbound.log"),
+            *('  local-zone: "%s." static' % domain for domain in SERVERS),
+            *('  local-data: "%s"' % record for record in data)]) + "\n")
+        subprocess.Popen(["unbound", "-d", "-c", str(conf)],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        Path("/etc/resolv.conf").write_text("nameserver %s\n" % RESOLVER)
+        deadline = time.time() + PATIENCE
+        while subprocess.run(
+                ["getent", "hosts", "mx1.example.com"],
+                stdout=subprocess.DEVNULL).returncode != 0:
+            if time.time() > deadline:
+                raise TimeoutError("no answer from unbound")
+            time.sleep(POLL)
+
+    def mail(self, recipient):
+        """Send one message; return when the queue manager is done with it."""
+        self.sent += 1
+        message_id = "%d@docs" % self.sent
+        run("sendmail", "-i", "-f", "sender@sandbox.example", recipient,
+            input="Message-Id: <%s>\nSubject: hello\n\nHello.\n" % message_id)
+        wanted = "message-id=<%s>" % message_id
+
+        def done(lines):
+            queue_id = next((line.text.split(":")[0] for line in lines
+                             if line.text.endswith(wanted)), None)
+            return queue_id and any(
+                line.text.startswith(queue_id + ": ")
+                and (line.text.endswith(": removed") or "status=deferred"
+                     in line.text) for line in lines)
+
+        self.log.wait_for(done, PATIENCE, "delivery to " + recipient)
+        self.log.barrier()
