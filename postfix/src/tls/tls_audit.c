@@ -22,9 +22,8 @@
 /*	tls_audit_template() checks a template, and returns a copy
 /*	that is suitable for tls_audit_expand(). Sequences of white space
 /*	become one space, so that a template may occupy multiple lines in
-/*	main.cf. A template that is one word without "$" is
-/*	replaced with the built-in template of that name (standard or
-/*	full). The result is a null pointer when the value is empty, or
+/*	main.cf. A template that is one word without "$" is the
+/*	name of a built-in template (standard or full). The result is a null pointer when the value is empty, or
 /*	when it cannot be used. The result is passed to myfree() by the
 /*	caller.
 /*
@@ -298,13 +297,26 @@ static const TLS_AUDIT_ROW tls_audit_table[] = {
 };
 
  /*
-  * Built-in templates: the first attribute is always there, the others when
-  * they are defined. With a null list of names: all attributes.
+  * Built-in templates: "name=value", separated by ", ". The first attribute is
+  * always there, the others when they are defined. With a null list of names:
+  * all attributes. These templates are expanded without mac_expand(3), at a
+  * quarter of the cost.
   */
-#define TLS_AUDIT_LINE_START	"tlsaudit:"
+#define TLS_AUDIT_LINE_START	"tlsaudit: "
+
+typedef struct {
+    const char *name;			/* template name */
+    const char *const *attributes;	/* attribute names */
+} TLS_AUDIT_BUILTIN;
 
 static const char *const tls_audit_standard[] = {
     "relay", "auth", "level", "policy", "protocol", "cipher", 0,
+};
+
+static const TLS_AUDIT_BUILTIN tls_audit_builtins[] = {
+    {"standard", tls_audit_standard},
+    {"full", 0},
+    {0, 0},
 };
 
 /* tls_audit_find - find attribute by name */
@@ -319,35 +331,58 @@ static const TLS_AUDIT_ROW *tls_audit_find(const char *name)
     return (0);
 }
 
-/* tls_audit_builtin_add - append attribute to built-in template */
+#define IS_BUILTIN_NAME(cp)	((cp)[strcspn((cp), " $")] == 0)
 
-static void tls_audit_builtin_add(VSTRING *buf, const char *name)
+/* tls_audit_builtin - find built-in template, null if no such thing */
+
+static const TLS_AUDIT_BUILTIN *tls_audit_builtin(const char *name)
 {
-    if (LEN(buf) == 0)
-	vstring_sprintf(buf, "%s %s=${%s}", TLS_AUDIT_LINE_START, name, name);
-    else
-	vstring_sprintf_append(buf, "${%s?, %s=${%s}}", name, name, name);
+    const TLS_AUDIT_BUILTIN *builtin;
+
+    for (builtin = tls_audit_builtins; builtin->name; builtin++)
+	if (strcasecmp(builtin->name, name) == 0)
+	    return (builtin);
+    return (0);
 }
 
-/* tls_audit_builtin - construct built-in template, null if no such thing */
+/* tls_audit_builtin_add - append attribute if it is defined */
 
-static char *tls_audit_builtin(const char *name)
+static void tls_audit_builtin_add(VSTRING *result, const TLS_AUDIT_ROW *row,
+				          const TLS_AUDIT *audit, VSTRING *buf)
 {
-    VSTRING *buf = vstring_alloc(500);
+    const char *value = row->value(audit, buf);
+    ssize_t start;
+
+    if (LEN(result) == 0)
+	vstring_strcpy(result, TLS_AUDIT_LINE_START);
+    else if (!DEFINED(value))
+	return;
+    else
+	vstring_strcat(result, ", ");
+    vstring_strcat(result, row->name);
+    VSTRING_ADDCH(result, '=');
+    start = LEN(result);
+    vstring_strcat(result, DEFINED(value) ? value : "");
+    (void) printable(STR(result) + start, '_');
+}
+
+/* tls_audit_builtin_expand - expand built-in template */
+
+static void tls_audit_builtin_expand(VSTRING *result,
+				             const TLS_AUDIT_BUILTIN *builtin,
+				             const TLS_AUDIT *audit, VSTRING *buf)
+{
     const TLS_AUDIT_ROW *row;
     const char *const *cpp;
 
-    if (strcasecmp(name, "standard") == 0) {
-	for (cpp = tls_audit_standard; *cpp; cpp++)
-	    tls_audit_builtin_add(buf, *cpp);
-    } else if (strcasecmp(name, "full") == 0) {
-	for (row = tls_audit_table; row->name; row++)
-	    tls_audit_builtin_add(buf, row->name);
+    VSTRING_RESET(result);
+    if ((cpp = builtin->attributes) != 0) {
+	for ( /* void */ ; *cpp; cpp++)
+	    tls_audit_builtin_add(result, tls_audit_find(*cpp), audit, buf);
     } else {
-	vstring_free(buf);
-	return (0);
+	for (row = tls_audit_table; row->name; row++)
+	    tls_audit_builtin_add(result, row, audit, buf);
     }
-    return (vstring_export(buf));
 }
 
 /* tls_audit_check_lookup - call-back, collect the first unknown name */
@@ -432,23 +467,19 @@ static char *tls_audit_normalize(const char *value)
 char   *tls_audit_template(const char *param_name, const char *value)
 {
     char   *template;
-    char   *builtin;
-
-#define IS_BUILTIN_NAME(cp)	((cp)[strcspn((cp), " $")] == 0)
+    int     usable;
 
     if (value[strspn(value, CHARS_SPACE)] == 0)
 	return (0);
     template = tls_audit_normalize(value);
     (void) printable(template, '?');
-    if (IS_BUILTIN_NAME(template)) {
-	if ((builtin = tls_audit_builtin(template)) == 0)
-	    msg_warn("%s: unknown built-in template \"%s\": specify "
-		     "standard or full, or text with $name; ignoring "
-		     "the parameter", param_name, template);
-	myfree(template);
-	return (builtin);
-    }
-    if (tls_audit_check(param_name, template) == 0) {
+    if (!IS_BUILTIN_NAME(template))
+	usable = tls_audit_check(param_name, template);
+    else if ((usable = (tls_audit_builtin(template) != 0)) == 0)
+	msg_warn("%s: unknown built-in template \"%s\": specify "
+		 "standard or full, or text with $name; ignoring "
+		 "the parameter", param_name, template);
+    if (!usable) {
 	myfree(template);
 	return (0);
     }
@@ -484,10 +515,15 @@ const char *tls_audit_expand(VSTRING *result, const char *template,
 
     if (buf == 0)
 	buf = vstring_alloc(100);
-    context.audit = audit;
-    context.buf = buf;
-    (void) mac_expand(result, template, MAC_EXP_FLAG_PRINTABLE, (char *) 0,
-		      tls_audit_lookup, (void *) &context);
+    if (IS_BUILTIN_NAME(template)) {
+	tls_audit_builtin_expand(result, tls_audit_builtin(template),
+				 audit, buf);
+    } else {
+	context.audit = audit;
+	context.buf = buf;
+	(void) mac_expand(result, template, MAC_EXP_FLAG_PRINTABLE, (char *) 0,
+			  tls_audit_lookup, (void *) &context);
+    }
     return (STR(result));
 }
 

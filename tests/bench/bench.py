@@ -1,0 +1,281 @@
+#!/usr/bin/python3
+"""Compare Postfix with and without the patch set; see tests/bench/run.
+
+Both run at the same time, each in its own sandbox, and are asked in turns, so
+that what else the machine does hits both.  The result is the median of all
+rounds; the ratio is the median of the ratios within each round.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+OUTPUT = BUILD / "bench"
+
+# name, patched service, pristine service, goal. The goal for a rate is that 1
+# is no further from the quartiles of all rounds' ratios than they are apart.
+RATES = [
+    ("%s, %s" % (title, template), "%s-%s" % (transport, template),
+     transport + "-empty", "same" if template == "empty" else "")
+    for transport, title in (("clear", "cleartext"), ("tls", "TLS"),
+                             ("reuse", "TLS with tlsproxy reuse"))
+    for template in ("empty", "standard", "full")
+] + [("fallback (mismatch) to encrypt, against encrypt", "mismatch-empty",
+      "encrypt-empty", "same")]
+
+# After a fallback, sessions are not saved, so that the next connection sees
+# whether the certificate was repaired.
+SESSION_RATES = [("fallback, against encrypt, with a TLS session cache",
+                  "mismatch-empty", "encrypt-empty", "")]
+
+# The same, for instructions: the goal is the greatest ratio.
+INSTRUCTIONS = [
+    ("cleartext, empty", "clear-empty", "clear-empty", 1.001),
+    ("cleartext, standard", "clear-standard", "clear-empty", 1.015),
+    ("cleartext, full", "clear-full", "clear-empty", 1.015),
+    ("TLS, empty", "tls-empty", "tls-empty", 1.001),
+    ("TLS, standard", "tls-standard", "tls-empty", 1.015),
+    ("TLS, full", "tls-full", "tls-empty", 1.015),
+    ("fallback (mismatch) to encrypt, against encrypt", "mismatch-empty",
+     "encrypt-empty", None),
+]
+
+MEMORY = [("cleartext", "clear-full", "clear-empty"),
+          ("TLS, fallback, full", "mismatch-full", "encrypt-empty")]
+
+
+def say(text, *details):
+    print("bench: " + text % details, file=sys.stderr, flush=True)
+
+
+class Side:
+    """A sandbox with one of the two."""
+
+    def __init__(self, name):
+        self.name = name
+        option = ["--pristine"] if name == "pristine" else []
+        self.process = subprocess.Popen(
+            ["sh", "ci/sandbox", *option, "--bind", str(OUTPUT),
+             "/usr/bin/python3", "tests/bench/side.py", name,
+             str(OUTPUT)],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
+        self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("bench: the %s side ended" % self.name)
+        answer = json.loads(line)
+        if "error" in answer:
+            raise SystemExit("bench: %s: %s" % (self.name, answer["error"]))
+        return answer
+
+    def ask(self, **command):
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.rows = []
+        self.sides = {name: Side(name) for name in ("patched", "pristine")}
+
+    def row(self, name, unit, patched, pristine, goal="", met=None,
+            digits=1, **more):
+        self.rows.append({
+            "name": name, "unit": unit, "patched": round(patched, digits),
+            "pristine": round(pristine, digits),
+            "ratio": round(patched / pristine, 4) if pristine else None,
+            "goal": goal, "met": met, **more})
+
+    def in_turns(self, rounds, ask):
+        """ask(side) of both sides, in alternating order."""
+        answers = {name: [] for name in self.sides}
+        for number in range(rounds):
+            order = list(self.sides)
+            if number % 2:
+                order.reverse()
+            for name in order:
+                answers[name].append(ask(self.sides[name], name))
+        return answers
+
+    def rates(self):
+        self.rate_rows([row for row in RATES if not self.options.short
+                        or row[0] in (RATES[0][0], RATES[3][0], RATES[9][0])])
+
+    def sessions(self):
+        for side in self.sides.values():
+            side.ask(do="sessions")
+        self.rate_rows(SESSION_RATES)
+
+    def rate_rows(self, rows):
+        """Rounds over all rows, not rows over all rounds: time matters."""
+        options = self.options
+        collected = {row[0]: {"patched": [], "pristine": []} for row in rows}
+        for number in range(-1, options.rounds):
+            say("rates, %s", "warm-up" if number < 0 else
+                "round %d of %d" % (number + 1, options.rounds))
+            for name, patched, pristine, _ in rows:
+                services = {"patched": patched, "pristine": pristine}
+                order = sorted(services, reverse=number % 2)
+                for side in order:
+                    answer = self.sides[side].ask(
+                        do="rate", service=services[side],
+                        messages=options.messages)
+                    if number >= 0:
+                        collected[name][side].append(answer)
+        for name, _, _, goal in rows:
+            self.rate_row(name, collected[name], goal)
+
+    def rate_row(self, name, answers, goal):
+        def median(side, what):
+            return statistics.median(a[what] for a in answers[side])
+
+        ratios = [a["rate"] / b["rate"] for a, b in
+                  zip(answers["patched"], answers["pristine"])]
+        ratio = statistics.median(ratios)
+        low, _, high = statistics.quantiles(ratios, n=4)
+        self.row("deliveries per second: " + name, "1/s",
+                 median("patched", "rate"), median("pristine", "rate"),
+                 goal="1 within noise" if goal else "",
+                 met=low - (high - low) <= 1 <= high + (high - low)
+                 if goal else None,
+                 quartiles=[round(low, 4), round(high, 4)])
+        self.rows[-1]["ratio"] = round(ratio, 4)
+        if name.startswith("fallback"):
+            for what in ("connections", "handshakes"):
+                patched, pristine = (median(side, what) for side in
+                                     ("patched", "pristine"))
+                self.row("%s per delivery: %s" % (what, name), "", patched,
+                         pristine, goal="equal" if goal else "",
+                         met=patched == pristine if goal else None, digits=4)
+
+    def instructions(self):
+        for name, patched, pristine, goal in INSTRUCTIONS:
+            say("instructions: %s", name)
+            services = {"patched": patched, "pristine": pristine}
+            answers = self.in_turns(
+                self.options.profiles, lambda side, which, services=services:
+                side.ask(do="instructions", service=services[which],
+                         messages=self.options.profile_messages))
+            counts = {which: statistics.median(
+                count for answer in answers[which]
+                for count in answer["instructions"]) for which in answers}
+            ratio = counts["patched"] / counts["pristine"]
+            self.row("instructions per delivery: " + name, "",
+                     counts["patched"], counts["pristine"], digits=0,
+                     goal="at most %.3f" % goal if goal else "",
+                     met=ratio <= goal if goal else None)
+
+    def memory(self):
+        steps = [max(100, self.options.memory // 10), self.options.memory]
+        for name, patched, pristine in MEMORY:
+            say("memory after %d deliveries: %s", steps[-1], name)
+            sizes = {}
+            for side, service in (("patched", patched),
+                                  ("pristine", pristine)):
+                sizes[side] = self.sides[side].ask(
+                    do="memory", service=service, steps=steps)["memory"]
+            for step, mine, theirs in zip(steps, sizes["patched"],
+                                          sizes["pristine"]):
+                self.row("memory after %d deliveries: %s" % (step, name),
+                         "kB", mine, theirs, digits=0)
+            growth = sizes["patched"][-1] - sizes["patched"][0]
+            self.rows[-1].update(
+                goal="flat", growth=growth,
+                met=growth <= max(64, sizes["pristine"][-1]
+                                  - sizes["pristine"][0]))
+
+    def run(self):
+        for part in ("instructions", "rates", "memory", "sessions"):
+            if part in self.options.parts:
+                getattr(self, part)()
+        for side in self.sides.values():
+            side.close()
+
+
+def machine():
+    cpu = next((line.split(":")[1].strip() for line in
+                Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    return "%d x %s, %s, Linux %s" % (os.cpu_count(), cpu, system,
+                                      platform.release())
+
+
+def table(rows):
+    lines = ["| | patched | pristine | ratio | goal | met |",
+             "|---|---:|---:|---:|---|---|"]
+    for row in rows:
+        met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+        lines.append("| %s | %s | %s | %s | %s | %s |" % (
+            row["name"], *("%s %s" % (format(row[side], ",g"
+                                             if row[side] < 1e6 else ",.0f"),
+                                      row["unit"])
+                           for side in ("patched", "pristine")),
+            "" if row["ratio"] is None else "%.4f" % row["ratio"],
+            row["goal"], met))
+    return "\n".join(line.replace("  ", " ") for line in lines)
+
+
+def document(path, text):
+    """Replace what is between the markers."""
+    before, _, rest = path.read_text().partition("<!-- begin table -->\n")
+    _, marker, after = rest.partition("<!-- end table -->")
+    if not marker:
+        raise SystemExit("bench: %s has no place for the table" % path)
+    path.write_text("%s<!-- begin table -->\n%s\n%s%s" % (before, text, marker,
+                                                        after))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-s", "--short", action="store_true",
+                        help="fewer rounds, rows and messages")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--messages", type=int, help="in each round")
+    parser.add_argument("--memory", type=int, metavar="DELIVERIES")
+    parser.add_argument("--parts", nargs="+", default=[
+        "instructions", "rates", "memory", "sessions"])
+    parser.add_argument("--document", type=Path, metavar="FILE",
+                        help="write the table into this file")
+    options = parser.parse_args()
+    for name, short, long in (("rounds", 3, 9), ("messages", 100, 300),
+                              ("memory", 300, 10000)):
+        if getattr(options, name) is None:
+            setattr(options, name, short if options.short else long)
+    options.profiles = 1 if options.short else 2
+    options.profile_messages = 6 if options.short else 16
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    began = time.time()
+    bench = Bench(options)
+    bench.run()
+    (BUILD / "bench.json").write_text(json.dumps(bench.rows, indent=1) + "\n")
+    text = "Measured on %s, in %d minutes: %s.\n\n%s" % (
+        time.strftime("%Y-%m-%d"), (time.time() - began + 59) // 60,
+        machine(), table(bench.rows))
+    print(text)
+    if options.document:
+        document(options.document, text)
+    missed = [row["name"] for row in bench.rows if row["met"] is False]
+    say("%d rows in build/bench.json; goals missed: %s", len(bench.rows),
+        "; ".join(missed) or "none")
+
+
+if __name__ == "__main__":
+    main()
