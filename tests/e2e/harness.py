@@ -98,6 +98,7 @@ class Audit:
     reuse: int = 0
     host: int = 0
     connection: int = -1                # of this server's: which one, in order
+    nexthop: str = ""                   # when not the case's
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,10 @@ class World:
                 params[prefix + "fallback_level"] = case.fallback
             if case.template:
                 params[prefix + "audit_template"] = case.template
-        first = self.behaviours[case.name][0]
+        servers = self.behaviours[case.name]
+        first = servers[0]
+        params = {key: value.replace("{host1}", servers[-1].host)
+                  for key, value in params.items()}
         if case.hold:
             params.update(OLD_ENOUGH)
         if case.dns:
@@ -470,7 +474,8 @@ class Result:
             "relay": self.relay(server), "level": audit.level,
             "policy": audit.policy, "configured": audit.configured,
             "auth": audit.auth, "reason": audit.reason,
-            "nexthop": self.nexthop, "queue_id": queue_id,
+            "nexthop": self.expand(audit.nexthop, server) or self.nexthop,
+            "queue_id": queue_id,
             "nrcpt": audit.nrcpt, "size": self.qmgr_size(queue_id),
             "dsn": audit.dsn, "reuse": audit.reuse or "",
         }

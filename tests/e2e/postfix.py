@@ -231,6 +231,14 @@ class Postfix:
             "daemon started" in line.text for line in lines), 30,
             "start of Postfix")
 
+    def reload(self):
+        """Read the configuration again; return when that has happened."""
+        before = len(self.log.lines)
+        run("postfix", "reload")
+        self.log.wait_for(lambda lines: any(
+            "reload -- version" in line.text for line in lines[before:]), 30,
+            "reload of Postfix")
+
     def stop(self):
         if self.started:
             run("postfix", "stop")
