@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import postfix
+import sts
 from dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
 from peer import Behaviour, Peers, Transcript
 from pki import Pki
@@ -51,6 +52,7 @@ class Case:
     policy_key: str = ""                # when not the nexthop
     recipients: tuple = ("user",)
     dns: object = None                  # Dns; without it, /etc/hosts
+    sts: str = ""                       # mode of its MTA-STS policy
     hold: bool = False                  # sent when it is AGE seconds old
     headers: tuple = ()
     body: str = "Hello.\n"
@@ -258,7 +260,20 @@ class World:
                 case.domain, case.dns, servers,
                 [self.peers.issued(server) for server in servers],
                 self.peers.pki.authority_spki)
+            if case.sts:
+                sts.add_records(self.zones, case.domain)
         self.zones.start()
+        self._start_sts([case for case in cases if case.sts])
+
+    def _start_sts(self, cases):
+        """Publish the MTA-STS policies, and start what looks for them."""
+        if not cases:
+            return
+        resolver = sts.Resolver("/var/tmp/e2e-sts", self.peers.pki)
+        for case in cases:
+            resolver.add(case.domain, case.sts, [
+                server.host for server in self.behaviours[case.name]])
+        resolver.start()
 
     def stop(self):
         self.postfix.stop()
