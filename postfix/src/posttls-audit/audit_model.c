@@ -131,6 +131,13 @@ static const char *const quantum_keys[AUDIT_ANSWER_COUNT] = {
 };
 
  /*
+  * In the order of AUDIT_WEAKNESS.
+  */
+static const char *const weaknesses[AUDIT_WEAK_COUNT] = {
+    "old protocol", "no forward secrecy", "anonymous",
+};
+
+ /*
   * The latest lines of a process. Two processes that share a slot forget each
   * other's lines; with this many slots that is rare.
   */
@@ -231,10 +238,10 @@ static char *clean_string(char *string, int keep)
 #define AS_IS(string)	(string)
 #define KEEP_NONE	0
 
-/* count_key - count something */
+/* find_count - find or create entry */
 
-static void count_key(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
-		              const char *key, time_t when)
+static AUDIT_COUNT *find_count(AUDIT_MODEL *mp, AUDIT_TABLE_ID id,
+			               const char *key)
 {
     AUDIT_TABLE *table = mp->tables + id;
     AUDIT_COUNT *cp = 0;
@@ -267,9 +274,24 @@ static void count_key(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
 	if (copy)
 	    myfree(copy);
     }
+    return (cp);
+}
+
+/* count_entry - count something that was found */
+
+static void count_entry(AUDIT_COUNT *cp, int kind, time_t when)
+{
     cp->count[kind] += 1;
     NOTE_FIRST(cp->first, when);
     NOTE_LAST(cp->last, when);
+}
+
+/* count_key - count something */
+
+static void count_key(AUDIT_MODEL *mp, AUDIT_TABLE_ID id, int kind,
+		              const char *key, time_t when)
+{
+    count_entry(find_count(mp, id, key), kind, when);
 }
 
 /* count_word - count a word, if there is one */
@@ -527,21 +549,25 @@ static void count_fallback(AUDIT_MODEL *mp, int kind, const char *nexthop,
 
 /* count_weakness - count weak spot of a server */
 
-static void count_weakness(AUDIT_MODEL *mp, int kind, const char *relay,
-			           const char *weakness, time_t when)
+static void count_weakness(AUDIT_MODEL *mp, int kind, AUDIT_RELAY *relay,
+			           AUDIT_WEAKNESS weakness, time_t when)
 {
-    make_key(mp, relay, 1);
-    make_key(mp, weakness, 0);
-    count_key(mp, AUDIT_TABLE_WEAK, kind, STR(mp->buf), when);
+    if (relay->weak[weakness] == 0) {
+	make_key(mp, relay->name, 1);
+	make_key(mp, weaknesses[weakness], 0);
+	relay->weak[weakness] =
+	    find_count(mp, AUDIT_TABLE_WEAK, STR(mp->buf));
+    }
+    count_entry(relay->weak[weakness], kind, when);
 }
 
 /* count_tls - properties of a TLS session */
 
-static void count_tls(AUDIT_MODEL *mp, int kind, const AUDIT_LINE *line)
+static void count_tls(AUDIT_MODEL *mp, int kind, AUDIT_RELAY *relay,
+		              const AUDIT_LINE *line)
 {
     const char *protocol = ATTR(line, PROTOCOL);
     const char *cipher = ATTR(line, CIPHER);
-    const char *relay = ATTR(line, RELAY);
     const char *kex = audit_kex_name(ATTR(line, KEX), protocol, cipher);
     AUDIT_ANSWER secret = audit_forward_secret(kex, protocol);
     time_t  when = line->time;
@@ -558,9 +584,9 @@ static void count_tls(AUDIT_MODEL *mp, int kind, const AUDIT_LINE *line)
     count_key(mp, AUDIT_TABLE_PROPERTY, kind,
 	      quantum_keys[audit_post_quantum(kex)], when);
     if (audit_protocol_old(protocol))
-	count_weakness(mp, kind, relay, "old protocol", when);
+	count_weakness(mp, kind, relay, AUDIT_WEAK_PROTOCOL, when);
     if (secret == AUDIT_ANSWER_NO)
-	count_weakness(mp, kind, relay, "no forward secrecy", when);
+	count_weakness(mp, kind, relay, AUDIT_WEAK_SECRECY, when);
 }
 
 /* note_digest - remember certificates and keys of a server */
@@ -626,10 +652,10 @@ static void model_audit(AUDIT_MODEL *mp, AUDIT_LINE *line)
     note_digest(relay, AUDIT_DIGEST_KEY, ATTR(line, SPKI_DIGEST), when);
     count_word(mp, AUDIT_TABLE_AUTH, AUDIT_COUNT_DELIVERIES,
 	       ATTR(line, AUTH), when);
-    count_tls(mp, AUDIT_COUNT_DELIVERIES, line);
+    count_tls(mp, AUDIT_COUNT_DELIVERIES, relay, line);
     if (auth == AUDIT_AUTH_ANONYMOUS)
-	count_weakness(mp, AUDIT_COUNT_DELIVERIES, relay->name, "anonymous",
-		       when);
+	count_weakness(mp, AUDIT_COUNT_DELIVERIES, relay,
+		       AUDIT_WEAK_ANONYMOUS, when);
 
     /*
      * What the template does not have may be in the warning, of the same
@@ -892,9 +918,9 @@ static void model_tlsconn(AUDIT_MODEL *mp, AUDIT_LINE *line)
     NOTE_LAST(relay->last, line->time);
     count_key(mp, AUDIT_TABLE_AUTH, AUDIT_COUNT_EVENTS, audit_auths[auth],
 	      line->time);
-    count_tls(mp, AUDIT_COUNT_EVENTS, line);
+    count_tls(mp, AUDIT_COUNT_EVENTS, relay, line);
     if (auth == AUDIT_AUTH_ANONYMOUS)
-	count_weakness(mp, AUDIT_COUNT_EVENTS, relay->name, "anonymous",
+	count_weakness(mp, AUDIT_COUNT_EVENTS, relay, AUDIT_WEAK_ANONYMOUS,
 		       line->time);
 }
 

@@ -134,6 +134,14 @@ typedef enum {
 extern const char *const audit_verdicts[];
 
  /*
+  * What is weak about a server, in the order of weaknesses[].
+  */
+typedef enum {
+    AUDIT_WEAK_PROTOCOL, AUDIT_WEAK_SECRECY, AUDIT_WEAK_ANONYMOUS,
+    AUDIT_WEAK_COUNT
+} AUDIT_WEAKNESS;
+
+ /*
   * Server, as host[address]:port.
   */
 typedef struct {
@@ -147,6 +155,7 @@ typedef struct {
     const char *reason;			/* same */
     int     policy;			/* same */
     AUDIT_DIGEST *digests;
+    AUDIT_COUNT *weak[AUDIT_WEAK_COUNT];	/* null if it is not */
 } AUDIT_RELAY;
 
 typedef struct AUDIT_SLOT AUDIT_SLOT;
