@@ -298,14 +298,14 @@ class World:
         self.injected_at[message_id] = time.time()
         return message_id
 
-    def release(self, message_ids):
+    def release(self, message_ids, age=AGE):
         """Let held messages go when they are old enough."""
         queue_ids = {}
         for message_id in message_ids:
             queue_id = self.postfix.queue_id(message_id)
             queue_ids[message_id] = queue_id
         for message_id in message_ids:
-            remaining = self.injected_at[message_id] + AGE - time.time()
+            remaining = self.injected_at[message_id] + age - time.time()
             if remaining > 0:           # it is the age that is waited for
                 time.sleep(remaining)
         if queue_ids:

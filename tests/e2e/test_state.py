@@ -192,6 +192,36 @@ def test_policy_in_force_decides_about_cached_connection(case, dsn, world):
     assert len(result.of("message")) == 2
 
 
+# A young message must not profit from what an old one was allowed.
+BACKOFF = 3
+AGEING = [Case("smtp-ageing-" + name, peers=(server,), policy=SECURE,
+               fallback="secure=may", params=cached("smtp") + (
+                   ("minimal_backoff_time", str(BACKOFF)),))
+          for name, server in (("handshake", B(handshake="close")),
+                               ("lost", B(lose_in_tls="MAIL")))]
+
+
+@pytest.mark.parametrize("case", AGEING, ids=lambda case: case.name)
+def test_young_message_does_not_use_cleartext_connection_of_old(case, world):
+    for number in range(2):
+        old = world.send(case, hold=True)
+        world.release([old], age=BACKOFF + 1)
+        world.finish([old])
+        result = world.result(case, [old])
+        assert [fields.get("reuse", "0") for fields in result.audits()] == [
+            str(number)]
+        assert len(result.connections()) == 2
+
+    young, = world.deliver(case)
+    result = world.result(case, [young])
+    line, = result.texts("tls fallback refused: ")
+    assert line.endswith("rule=backoff")
+    assert [status[2] for status in result.statuses()] == ["deferred"]
+    assert result.audits() == []
+    assert len(result.connections()) == 3, "it took the old one's connection"
+    assert len(result.of("message")) == 2
+
+
 # TLS session resumption.
 UNVERIFIED = [Case("smtp-resumed-" + version.lower().replace("_", ""),
                    peers=(B(cert=UNKNOWN_CA, tls=(version, version)),),
