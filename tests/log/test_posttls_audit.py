@@ -102,7 +102,7 @@ def warning(queue_id="4A01", pid=1, **attrs):
 def make_generated(tmp_path_factory):
     """A small log of realistic mix."""
     path = tmp_path_factory.mktemp("log") / "generated.log"
-    subprocess.run([HERE / "loggen", "--size", "3", "--destinations", "60", path],
+    subprocess.run([HERE / "loggen", "--size", "3", "--destinations", "300", path],
                    check=True)
     return path
 
