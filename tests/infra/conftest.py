@@ -180,7 +180,7 @@ def built():
 def copy_of_built(built, tmp_path):
     """A copy of the repository with its built tree, for tests that change it."""
     path = tmp_path / "repository"
-    for name in ("postfix", "patches", "build/upstream", "build/postfix-3.10.13"):
+    for name in ("postfix", "patches", "proto", "build/upstream", "build/postfix-3.10.13"):
         shutil.copytree(built / name, path / name, symlinks=True)
     shutil.copytree(
         built / "build/.state",
