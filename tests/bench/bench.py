@@ -123,6 +123,25 @@ class Bench:
             side.ask(do="sessions")
         self.rate_rows(SESSION_RATES)
 
+    def exim(self):
+        """For orientation: the patched side's fallback against Exim's."""
+        if not (OUTPUT / "exim").is_dir():
+            say("no Exim here")
+            return
+        side = self.sides["patched"]
+        rates = {"patched": [], "pristine": []}
+        for number in range(-1, self.options.rounds):
+            say("Exim, %s", "warm-up" if number < 0 else
+                "round %d of %d" % (number + 1, self.options.rounds))
+            answers = (side.ask(do="rate", service="mismatch-empty",
+                                messages=self.options.messages),
+                       side.ask(do="exim", messages=self.options.messages))
+            if number >= 0:
+                rates["patched"].append(answers[0])
+                rates["pristine"].append(answers[1])
+        self.rate_row("verification failed, delivered; Exim in place of the "
+                      "pristine Postfix", rates, "")
+
     def rate_rows(self, rows):
         """Rounds over all rows, not rows over all rounds: time matters."""
         options = self.options
@@ -202,7 +221,8 @@ class Bench:
                                   - sizes["pristine"][0]))
 
     def run(self):
-        for part in ("instructions", "rates", "memory", "sessions"):
+        for part in ("instructions", "rates", "memory", "exim",
+                     "sessions"):
             if part in self.options.parts:
                 getattr(self, part)()
         for side in self.sides.values():
@@ -251,7 +271,8 @@ def main():
     parser.add_argument("--messages", type=int, help="in each round")
     parser.add_argument("--memory", type=int, metavar="DELIVERIES")
     parser.add_argument("--parts", nargs="+", default=[
-        "instructions", "rates", "memory", "sessions"])
+        "instructions", "rates", "memory", "exim",
+        "sessions"])
     parser.add_argument("--document", type=Path, metavar="FILE",
                         help="write the table into this file")
     options = parser.parse_args()

@@ -9,6 +9,7 @@ answers each with one line of JSON:
     {"do": "rate", "service": S, "messages": N}
     {"do": "instructions", "service": S, "messages": N}
     {"do": "memory", "service": S, "steps": [N, ...]}
+    {"do": "exim", "messages": N}       rate of the nearest relative
     {"do": "sessions"}                  from now on, with a TLS session cache
 
 A service is a delivery agent with parameters of its own, see SERVICES.
@@ -17,7 +18,9 @@ A service is a delivery agent with parameters of its own, see SERVICES.
 import json
 import os
 import re
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +33,7 @@ import postfix  # noqa: E402
 from pki import Cert, Pki  # noqa: E402
 
 PORT = 2525
+PATIENCE = 120                         # seconds
 SINK = "sink.test"
 CALLGRIND = Path("/var/tmp/callgrind")
 
@@ -62,6 +66,46 @@ MAIN = {
     "smtpd_relay_restrictions": "permit_mynetworks reject",
     "smtpd_client_connection_count_limit": "0",
 }
+
+# Exim as a client that delivers also when the certificate does not verify. It
+# sees a name that is not in the certificate, like the service "mismatch".
+EXIM = ROOT / "build/bench/exim/usr/sbin/exim4"
+EXIM_PORT = 26
+EXIM_HOST = "exim-sink.test"
+EXIM_CONFIG = """\
+primary_hostname = client.test
+exim_path = {exim}
+spool_directory = /var/spool/exim-bench
+log_file_path = /var/log/exim-bench/%slog
+tls_advertise_hosts =
+keep_environment =
+daemon_smtp_ports = {port}
+local_interfaces = 127.0.0.1
+host_lookup =
+rfc1413_query_timeout = 0s
+smtp_accept_max = 100
+smtp_accept_queue_per_connection = 0
+acl_smtp_rcpt = acl_rcpt
+begin acl
+acl_rcpt:
+  accept
+begin routers
+sink:
+  driver = manualroute
+  route_list = * {host}::{sink} byname
+  self = send
+  transport = remote
+begin transports
+remote:
+  driver = smtp
+  hosts_require_tls = *
+  tls_verify_certificates = {ca_file}
+  tls_try_verify_hosts = *
+  hosts_try_dane =
+  connection_max_messages = 1
+begin retry
+* * F,1h,1m
+"""
 
 
 def services():
@@ -98,8 +142,10 @@ class Side:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         hosts = Path("/etc/hosts")
         hosts.write_text(hosts.read_text()
-                         + "127.0.0.1 %s client.test\n" % SINK)
+                         + "127.0.0.1 %s %s client.test\n"
+                         % (SINK, EXIM_HOST))
         self.pki = pki
+        self.exim_started = False
         self.configure(str(pki.ca_file))
 
     def configure(self, ca_file):
@@ -136,23 +182,66 @@ class Side:
         """What the sink has seen, when it has seen that many messages."""
         self.sink.stdin.write("%d\n" % wanted)
         self.sink.stdin.flush()
+        if not select.select([self.sink.stdout], [], [], PATIENCE)[0]:
+            raise RuntimeError("%d messages did not arrive within %d seconds"
+                               % (wanted, PATIENCE))
         names = ("connections", "handshakes", "resumed", "messages", "tls")
         return dict(zip(names, map(int, self.sink.stdout.readline().split())))
+
+    def inject(self, port, recipient, messages):
+        """Messages of 1000 bytes, in ten sessions at a time."""
+        subprocess.run(
+            [self.source, "-s", "10", "-m", str(messages), "-l", "1000",
+             "-f", "sender@sender.test", "-t", recipient,
+             "127.0.0.1:%d" % port], check=True, stdout=subprocess.DEVNULL)
 
     def send(self, service, messages):
         """Deliver; return seconds and what the sink has seen meanwhile."""
         before = self.counters()
         began = time.monotonic()
-        # Sessions in parallel, messages, one sender to one recipient.
-        subprocess.run(
-            [self.source, "-s", "10", "-m", str(messages), "-l", "1000",
-             "-f", "sender@sender.test", "-t", "user@" + domain(service),
-             "127.0.0.1:25"], check=True, stdout=subprocess.DEVNULL)
+        self.inject(25, "user@" + domain(service), messages)
         after = self.counters(before["messages"] + messages)
         seconds = time.monotonic() - began
         while self.system.queue():      # the last ones are still written down
             time.sleep(postfix.POLL)
         return seconds, {name: after[name] - before[name] for name in after}
+
+    def exim(self, messages):
+        """Deliveries per second; the daemon is started when first needed."""
+        if not self.exim_started:
+            self.start_exim()
+        before = self.counters()
+        began = time.monotonic()
+        self.inject(EXIM_PORT, "user@exim.test", messages)
+        after = self.counters(before["messages"] + messages)
+        return {"rate": messages / (time.monotonic() - began),
+                **{name: (after[name] - before[name]) / messages
+                   for name in after}}
+
+    def start_exim(self):
+        postfix.run("useradd", "-r", "-U", "Debian-exim")
+        for directory in ("/var/log/exim-bench", "/var/spool/exim-bench"):
+            Path(directory).mkdir()
+            shutil.chown(directory, "Debian-exim", "Debian-exim")
+        # Where Debian's Exim looks; with another file it gives up privileges.
+        config = Path("/etc/exim4/exim4.conf")
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(EXIM_CONFIG.format(
+            exim=EXIM, port=EXIM_PORT, sink=PORT, host=EXIM_HOST,
+            ca_file=self.pki.ca_file))
+        config.chmod(0o644)
+        # Its libraries are not installed in the usual place.
+        Path("/etc/ld.so.conf.d/bench.conf").write_text("".join(
+            "%s\n" % path for path in EXIM.parents[1].glob("lib/*-linux-*")))
+        postfix.run("ldconfig")
+        postfix.run(str(EXIM), "-bd")
+        while True:                     # it says nothing when it is ready
+            try:
+                socket.create_connection(("127.0.0.1", EXIM_PORT)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(postfix.POLL)
+        self.exim_started = True
 
     def rate(self, service, messages):
         seconds, seen = self.send(service, messages)
@@ -227,6 +316,8 @@ def main():
             answer = getattr(side, command.pop("do"))(**command)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             answer = {"error": str(error)}
+            for log in Path("/var/log/exim-bench").glob("*log"):
+                shutil.copy(log, side.output)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
     side.system.stop()
