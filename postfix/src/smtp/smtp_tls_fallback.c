@@ -581,12 +581,24 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 	(TLS_CERT_IS_TRUSTED(ctx) \
 	    || (ctx)->errorcode == X509_V_ERR_HOSTNAME_MISMATCH)
 
+    /*
+     * The TLS library may turn out to support none of the TLSA records. It
+     * then rejects any certificate.
+     */
+#define TLSA_UNUSABLE(ctx) \
+	((ctx)->level == TLS_LEV_DANE_ONLY \
+	    && (ctx)->errorcode == X509_V_ERR_UNSPECIFIED)
+
     if (TLS_MUST_PKIX(ctx->level) && !TRUSTED_OR_MISMATCH(ctx))
 	obstacle = TLS_OBSTACLE_UNTRUSTED;
+    else if (TLSA_UNUSABLE(ctx))
+	obstacle = TLS_OBSTACLE_TLSA_UNUSABLE;
     else
 	obstacle = TLS_OBSTACLE_MISMATCH;
 
-    if (!TLS_CRED_IS_PRESENT(ctx))
+    if (obstacle == TLS_OBSTACLE_TLSA_UNUSABLE)
+	vstring_strcpy(detail, "TLSA records unusable");
+    else if (!TLS_CRED_IS_PRESENT(ctx))
 	vstring_strcpy(detail, "no server certificate");
     else if (SMTP_TLS_EXT_FAILURE(state->tls))
 	vstring_sprintf(detail, "external policy failure (%s)",

@@ -23,9 +23,9 @@
 /*	that is suitable for tls_audit_expand(). Sequences of white space
 /*	become one space, so that a template may occupy multiple lines in
 /*	main.cf. A template that is one word without "$" is the
-/*	name of a built-in template (standard or full). The result is a null pointer when the value is empty, or
-/*	when it cannot be used. The result is passed to myfree() by the
-/*	caller.
+/*	name of a built-in template (standard or full). The result is a
+/*	null pointer when the value is empty, or when it cannot be used.
+/*	The result is passed to myfree() by the caller.
 /*
 /*	tls_audit_expand() expands a template. The result value is
 /*	the content of the result buffer, with all non-printable characters
