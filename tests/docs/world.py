@@ -7,6 +7,7 @@ Thus a reader's commands can be carried out as they are printed.
 """
 
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from pki import Cert, Pki  # noqa: E402
 from postfix import MailLog, POLL, require_sandbox, run  # noqa: E402
 
 WORK = Path("/var/tmp/docs")
+TRANSCRIPT = WORK / "transcript"        # of all conversations, see peer.py
 RESOLVER = "127.0.0.53"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 LOG_FILE = Path("/var/log/mail.log")
@@ -38,16 +40,25 @@ SERVERS = {                             # domain: (mail server, its address)
 
 
 class World:
-    """Servers, names, and Postfix as `make install' left it, running."""
+    """Servers, names, and the installed Postfix."""
 
     def __init__(self):
         require_sandbox()
         WORK.mkdir()
-        self.peers = Peers(Pki(WORK / "pki"), Transcript(WORK / "transcript"))
+        self.peers = Peers(Pki(WORK / "pki"), Transcript(TRANSCRIPT))
         self.sent = 0
         self.log = None
 
     def start(self):
+        """Start the servers, and Postfix as `make install' left it."""
+        self.start_servers()
+        # The port belongs to the servers.
+        run("postconf", "-MX", "smtp/inet")
+        # Mail for the addresses of the loopback interface is not for us.
+        run("postconf", "inet_interfaces = 127.0.0.1")
+        self.start_postfix()
+
+    def start_servers(self):
         for domain, (_, address) in SERVERS.items():
             run("ip", "addr", "add", address + "/32", "dev", "lo")
             self.server(domain, GOOD)
@@ -55,12 +66,11 @@ class World:
             bundle.write(self.peers.pki.ca_file.read_text())
         self._start_resolver()
         self.peers.start()
-        # The port belongs to the servers.
-        run("postconf", "-MX", "smtp/inet")
-        # Mail for the addresses of the loopback interface is not for us.
-        run("postconf", "inet_interfaces = 127.0.0.1")
+
+    def start_postfix(self):
         run("postfix", "start")
-        self.log = MailLog(LOG_FILE)
+        if self.log is None:
+            self.log = MailLog(LOG_FILE)
 
     def stop(self):
         run("postfix", "stop", check=False)
@@ -94,12 +104,16 @@ class World:
                 raise TimeoutError("no answer from unbound")
             time.sleep(POLL)
 
-    def mail(self, recipient):
-        """Send one message; return when the queue manager is done with it."""
+    def send(self, recipient):
+        """Send one message; return its message ID."""
         self.sent += 1
         message_id = "%d@docs" % self.sent
         run("sendmail", "-i", "-f", "sender@sandbox.example", recipient,
             input="Message-Id: <%s>\nSubject: hello\n\nHello.\n" % message_id)
+        return message_id
+
+    def settle(self, message_id):
+        """Return when the message was delivered, bounced or deferred."""
         wanted = "message-id=<%s>" % message_id
 
         def done(lines):
@@ -110,5 +124,17 @@ class World:
                 and (line.text.endswith(": removed") or "status=deferred"
                      in line.text) for line in lines)
 
-        self.log.wait_for(done, PATIENCE, "delivery to " + recipient)
+        self.log.wait_for(done, PATIENCE, "end of message " + message_id)
         self.log.barrier()
+
+    def mail(self, recipient):
+        """Send one message; return when Postfix is done with it, for now."""
+        self.settle(self.send(recipient))
+
+    def arrived(self):
+        """The IDs of the messages that servers have accepted, in order."""
+        events = [json.loads(line) for line in
+                  TRANSCRIPT.read_text().splitlines(keepends=True)
+                  if line.endswith("\n")]
+        return [event["message_id"].strip("<>") for event in events
+                if event["event"] == "message"]

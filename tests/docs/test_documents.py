@@ -1,0 +1,190 @@
+"""The documents: followed by a program, rendered, installed, checked.
+
+These tests start on the machine itself, and make the clones they need.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import document
+import mantools
+
+TOP = Path(__file__).resolve().parents[2]
+README = "README_FILES/TLS_FALLBACK_README"
+PARAMETERS = ["smtp_tls_fallback_level", "lmtp_tls_fallback_level",
+              "smtp_tls_audit_template", "lmtp_tls_audit_template"]
+SAME_RENDERER = "1.3.2a"                # of html2text, for the committed README
+
+
+def run(*command, **options):
+    done = subprocess.run([str(word) for word in command], cwd=TOP, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def prepared(*options):
+    return Path(run("sh", "ci/prepare", *options).strip())
+
+
+@pytest.fixture(scope="module")
+def tree():
+    run("sh", "ci/build", "update")
+    return prepared()
+
+
+@pytest.fixture(scope="module")
+def pristine():
+    run("sh", "ci/build", "--pristine", "update")
+    return prepared("--pristine")
+
+
+# A reader's way.
+
+@pytest.mark.parametrize("name", ["proto/TLS_FALLBACK_README.html", "README.md"])
+def test_every_step(name):
+    run("sh", "ci/sandbox", "/usr/bin/python3", "tests/docs/walk.py", name)
+
+
+def test_what_an_unpatched_postfix_says():
+    run("sh", "ci/sandbox", "--pristine", "/usr/bin/python3",
+        "tests/docs/walk.py", "--pristine", "proto/TLS_FALLBACK_README.html")
+
+
+def test_readme_first_commands():
+    """The demo shows what README.md says; the check is what runs this test."""
+    blocks = [block for block in document.read(TOP / "README.md")
+              if block.section == "Try it"]
+    commands, log = blocks
+    assert [command for command, _ in commands.commands] == [
+        "ci/demo", "ci/check"]
+    shown = [document.normal(line.split("sandbox ", 1)[-1])
+             for line in run("ci/demo").splitlines()]
+    for record in log.records:
+        assert document.normal(record) in shown
+    assert "usage: ci/check" in run("ci/check", "--help")
+
+
+def test_readme_is_one_screen_and_its_paths_exist():
+    text = (TOP / "README.md").read_text()
+    assert len(text.splitlines()) <= 90
+    paths = [path for cell in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+             for path in re.findall(r"`([^`]+)`", cell)]
+    paths += re.findall(r"\]\(([^)]+)\)", text)
+    assert len(paths) >= 7
+    for path in paths:
+        assert (TOP / path).exists(), path
+
+
+# Rendering.
+
+def plain(text):
+    """Words, whatever a renderer does with lines and bold letters."""
+    return " ".join(re.sub(r".\x08", "", text).split())
+
+
+def test_committed_readme_is_the_rendering(tree):
+    rendered = (tree / README).read_text()
+    committed = (TOP / README).read_text()
+    version = subprocess.run(["html2text", "-version"], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if SAME_RENDERER in version.stdout:
+        assert committed == rendered, "copy it from %s" % tree
+    else:
+        assert plain(committed) == plain(rendered)
+
+
+def test_rendered_and_hyperlinked(tree):
+    page = (tree / "html/postconf.5.html").read_text()
+    manual = (tree / "man/man5/postconf.5").read_text()
+    for name in PARAMETERS:
+        assert '<a name="%s">%s</a>' % (name, name) in page
+        assert "\n.SH %s (default: empty)" % name in manual
+        assert '<a href="postconf.5.html#%s">%s</a>' % (name, name) in (
+            tree / "html/TLS_FALLBACK_README.html").read_text() or "lmtp" in name
+    for name in PARAMETERS[::2]:
+        assert "\\fB%s (empty)\\fR" % name in (tree / "man/man8/smtp.8").read_text()
+        assert 'postconf.5.html#%s">' % name in (tree / "html/smtp.8.html").read_text()
+    for name in ("html/TLS_README.html", "html/postconf.5.html",
+                 "html/smtp.8.html", "html/index.html"):
+        assert '<a href="TLS_FALLBACK_README.html"' in (tree / name).read_text(), name
+    assert "TLS_FALLBACK_README" in (tree / "README_FILES/AAAREADME").read_text()
+    assert "The optional \"fallback\"" in plain(
+        (tree / "README_FILES/TLS_README").read_text())
+
+
+def test_fallback_attribute_at_every_authenticated_level(tree):
+    for name, start in (("TLS_README.html", '<a name="client_tls_policy">'),
+                        ("postconf.proto", "%PARAM smtp_tls_policy_maps\n")):
+        text = (tree / "proto" / name).read_text()
+        text = text[text.index(start):]
+        text = text[:text.index("</dl>")]
+        with_attribute = {
+            re.sub("<[^>]*>", "", entry.split("</dt>")[0]).strip()
+            for entry in text.split("<dt>")[1:] if '"fallback" attribute' in entry}
+        assert with_attribute == {"dane", "dane-only", "fingerprint", "verify",
+                                  "secure"}, name
+
+
+def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
+    """Else `make manpages' would edit the program."""
+    run("cp", "-R", "-p", prepared("--upstream"), tmp_path / "tree")
+    series = TOP / "patches/3.10/series"
+    for name in series.read_text().split():
+        run("patch", "-d", tmp_path / "tree", "-p1", "--fuzz=0", "--batch",
+            "-i", series.with_name(name))
+    assert "smtp_tls_fallback_level (empty)" in (
+        tmp_path / "tree/src/smtp/smtp.c").read_text()
+    assert (tmp_path / "tree/src/smtp/smtp.c").read_bytes() == (
+        tree / "src/smtp/smtp.c").read_bytes()
+
+
+def test_patch_has_the_rendered_files(tree, pristine, tmp_path):
+    """A machine without the tools gets the same documentation."""
+    run("make", "patch", env={**os.environ, "MAKEFLAGS": ""})
+    patch = TOP / ("build/%s-tls-fallback.patch" % tree.name)
+    source = tmp_path / "source"
+    run("cp", "-R", "-p", prepared("--upstream"), source)
+    run("patch", "-d", source, "-p1", "--fuzz=0", "--batch", "-i", patch)
+    for name in (README, "README_FILES/TLS_README", "README_FILES/AAAREADME",
+                 "html/TLS_FALLBACK_README.html", "html/TLS_README.html",
+                 "html/postconf.5.html", "html/smtp.8.html", "html/lmtp.8.html",
+                 "html/index.html", "html/posttls-audit.1.html",
+                 "man/man1/posttls-audit.1", "man/man5/postconf.5",
+                 "man/man8/smtp.8"):
+        assert (source / name).read_bytes() == (tree / name).read_bytes(), name
+
+
+# Installation.
+
+def test_listed_for_installation(tree):
+    listed = (tree / "conf/postfix-files").read_text()
+    for name in ("$readme_directory/TLS_FALLBACK_README",
+                 "$html_directory/TLS_FALLBACK_README.html",
+                 "$manpage_directory/man1/posttls-audit.1"):
+        assert "\n%s:f:root:-:644\n" % name in listed
+
+
+def test_installed():
+    run("sh", "ci/sandbox", "sh", "-c", """
+        set -e
+        cd "$(sh ci/prepare)"
+        sh postfix-install -non-interactive install_root=/var/tmp/root \
+            readme_directory=/readme html_directory=/html \
+            manpage_directory=/man >/dev/null
+        cd /var/tmp/root
+        ls readme/TLS_FALLBACK_README html/TLS_FALLBACK_README.html \
+            man/man1/posttls-audit.1
+        grep -q smtp_tls_audit_template man/man5/postconf.5
+        """)
+
+
+# Upstream's own checks.
+
+def test_no_new_findings(tree, pristine):
+    assert mantools.new_findings(tree, pristine) == {}

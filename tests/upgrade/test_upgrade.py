@@ -1,0 +1,40 @@
+"""Upgrades of mail systems that are in use, in throw-away clones; see scenario.py."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+def scenario(*arguments, options=()):
+    done = subprocess.run(
+        ["sh", "ci/sandbox", *options, "/usr/bin/python3",
+         "tests/upgrade/scenario.py", *map(str, arguments)],
+        cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("scenario complete\n")
+
+
+@pytest.fixture
+def packages(tmp_path):
+    """Debian's postfix package, and what it needs that is not installed."""
+    done = subprocess.run(
+        ["apt-get", "-q", "-y", "-o", "Dir::Cache::archives=%s" % tmp_path,
+         "-o", "APT::Sandbox::User=root", "--download-only", "--reinstall",
+         "--no-install-recommends", "install", "postfix", "postfix-pcre"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    assert list(tmp_path.glob("postfix_*.deb")), done.stdout
+    return tmp_path
+
+
+def test_from_debians_package_and_back(packages):
+    scenario("debian", packages, options=("--bare", "--bind", packages))
+
+
+def test_from_unpatched_release_and_back():
+    scenario("upstream", options=("--pristine",))
