@@ -276,7 +276,7 @@ def main():
     parser.add_argument("--document", type=Path, metavar="FILE",
                         help="write the table into this file")
     options = parser.parse_args()
-    for name, short, long in (("rounds", 3, 9), ("messages", 100, 300),
+    for name, short, long in (("rounds", 3, 7), ("messages", 100, 300),
                               ("memory", 300, 10000)):
         if getattr(options, name) is None:
             setattr(options, name, short if options.short else long)

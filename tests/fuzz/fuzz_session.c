@@ -83,8 +83,7 @@ static void close_streams(void)
 static const int policy_levels[] = {
     TLS_LEV_NOTFOUND,			/* found by nexthop: no lookup */
     TLS_LEV_NONE, TLS_LEV_MAY, TLS_LEV_ENCRYPT, TLS_LEV_FPRINT,
-    TLS_LEV_HALF_DANE, TLS_LEV_DANE, TLS_LEV_DANE_ONLY, TLS_LEV_VERIFY,
-    TLS_LEV_SECURE,
+    TLS_LEV_DANE, TLS_LEV_DANE_ONLY, TLS_LEV_VERIFY, TLS_LEV_SECURE,
 };
 static const int fallback_levels[] = {
     TLS_LEV_NONE, TLS_LEV_MAY, TLS_LEV_ENCRYPT,
@@ -142,9 +141,8 @@ static void check_session(int level, int fallback)
      * without a fallback. The level "dane" has exceptions by definition.
      */
     if (!SMTP_TLS_FELL_BACK(tls) && TLS_MUST_MATCH(fb->configured)) {
-	MUST(fb->configured == TLS_LEV_DANE
-	     || fb->configured == TLS_LEV_HALF_DANE
-	     || TLS_MUST_MATCH(tls->level));
+	MUST(TLS_MUST_MATCH(tls->level)
+	     || (fb->configured == TLS_LEV_DANE && tls->level != TLS_LEV_NONE));
     }
 }
 
@@ -170,6 +168,7 @@ static void write_seed(const char *dir, const char *name, int policy_index,
     session->state = state;
     session->expire_time = 2000000000;
     if (with_tls) {
+	session->features |= SMTP_FEATURE_FROM_PROXY;
 	ctx = session->tls_context = (TLS_SESS_STATE *) mymalloc(sizeof(*ctx));
 	memset((void *) ctx, 0, sizeof(*ctx));
 	ctx->level = level;
@@ -204,10 +203,10 @@ static void write_seeds(const char *dir)
     write_seed(dir, "none", 1, 0, TLS_LEV_NONE, NO_FALLBACK, 0);
     write_seed(dir, "may", 2, 0, TLS_LEV_MAY, NO_FALLBACK, 0);
     write_seed(dir, "may-tls", 2, 0, TLS_LEV_MAY, NO_FALLBACK, 1);
-    write_seed(dir, "secure", 9, 2, TLS_LEV_SECURE, NO_FALLBACK, 1);
-    write_seed(dir, "secure-encrypt", 9, 2, TLS_LEV_ENCRYPT, TLS_LEV_SECURE,
+    write_seed(dir, "secure", 8, 2, TLS_LEV_SECURE, NO_FALLBACK, 1);
+    write_seed(dir, "secure-encrypt", 8, 2, TLS_LEV_ENCRYPT, TLS_LEV_SECURE,
 	       TLS_OBSTACLE_MISMATCH, 1);
-    write_seed(dir, "secure-may-clear", 9, 1, TLS_LEV_MAY, TLS_LEV_SECURE,
+    write_seed(dir, "secure-may-clear", 8, 1, TLS_LEV_MAY, TLS_LEV_SECURE,
 	       TLS_OBSTACLE_NOSTARTTLS, 0);
     write_seed(dir, "fingerprint-may-retry", 4, 1, TLS_LEV_NONE,
 	       TLS_LEV_FPRINT, TLS_OBSTACLE_HANDSHAKE, 0);

@@ -133,8 +133,9 @@
 /*	finds them, nor does a lookup for another destination.
 /*
 /*	smtp_tls_fallback_reusable() returns non-zero when a
-/*	connection from the cache did not fall back, or when its fallback
-/*	would be permitted for this delivery, now.
+/*	connection from the cache did not fall back and has a level that
+/*	the policy can lead to, or when its fallback would be permitted
+/*	for this delivery, now.
 /*
 /*	Arguments:
 /* .IP tls
@@ -740,6 +741,31 @@ int     smtp_tls_fallback_find(SMTP_STATE *state, const char *delim_na)
     return (fd);
 }
 
+/* smtp_tls_fallback_expected - can a policy have this level, and no fallback? */
+
+static int smtp_tls_fallback_expected(SMTP_STATE *state)
+{
+    int     level = state->tls->level;
+
+    /* The message overrides the policy. */
+#ifdef STATE_TLS_NOT_REQUIRED
+    if (STATE_TLS_NOT_REQUIRED(state))
+	return (1);
+#endif
+
+    switch (state->tls->fb->configured) {
+    default:
+	return (level == state->tls->fb->configured);
+    case TLS_LEV_MAY:
+	return (level == TLS_LEV_MAY || level == TLS_LEV_NONE);
+    case TLS_LEV_DANE:
+	return (TLS_DANE_BASED(level)
+		|| level == TLS_LEV_ENCRYPT || level == TLS_LEV_MAY);
+    case TLS_LEV_DANE_ONLY:
+	return (TLS_DANE_BASED(level));
+    }
+}
+
 /* smtp_tls_fallback_reusable - is the fallback of this connection permitted? */
 
 int     smtp_tls_fallback_reusable(SMTP_STATE *state)
@@ -753,7 +779,7 @@ int     smtp_tls_fallback_reusable(SMTP_STATE *state)
 				       (fb)->allowed, (obstacle), (rules)))
 
     if (!SMTP_TLS_FELL_BACK(state->tls))
-	return (1);
+	return (smtp_tls_fallback_expected(state));
 
     /*
      * The policy in force must lead to the same level for the same reason.
