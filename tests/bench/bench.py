@@ -129,13 +129,14 @@ class Bench:
             say("no Exim here")
             return
         side = self.sides["patched"]
+        messages = max(50, self.options.messages // 5)
         rates = {"patched": [], "pristine": []}
         for number in range(-1, self.options.rounds):
             say("Exim, %s", "warm-up" if number < 0 else
                 "round %d of %d" % (number + 1, self.options.rounds))
             answers = (side.ask(do="rate", service="mismatch-empty",
-                                messages=self.options.messages),
-                       side.ask(do="exim", messages=self.options.messages))
+                                messages=messages),
+                       side.ask(do="exim", messages=messages))
             if number >= 0:
                 rates["patched"].append(answers[0])
                 rates["pristine"].append(answers[1])
@@ -276,7 +277,7 @@ def main():
     parser.add_argument("--document", type=Path, metavar="FILE",
                         help="write the table into this file")
     options = parser.parse_args()
-    for name, short, long in (("rounds", 3, 7), ("messages", 100, 300),
+    for name, short, long in (("rounds", 3, 7), ("messages", 100, 1000),
                               ("memory", 300, 10000)):
         if getattr(options, name) is None:
             setattr(options, name, short if options.short else long)

@@ -149,7 +149,6 @@ class Soak:
 
     def run(self):
         self.world.start()
-        self.world.postfix.start_time = time.time()
         threads = [threading.Thread(target=work, daemon=True, args=(
             random.Random(self.random.random()),))
             for work in (self.change_moods, self.kill, self.reload)]
@@ -239,14 +238,14 @@ class Soak:
                                  *key)
 
     def was_interrupted(self, event, connection):
+        """Nothing followed on this connection, and a kill was why it ended."""
         after = connection[connection.index(event) + 1:]
-        quits = any(later["event"] == "command"
-                    and later["text"].upper().startswith("QUIT")
-                    for later in after)
-        return not quits and any(
-            program in ("smtp", "tlsproxy")
-            and -0.5 <= when - event["time"] <= 3
-            for when, program, _ in self.kills)
+        ends = [later["time"] for later in after if later["event"] == "close"]
+        return (not any(later["event"] == "command" for later in after)
+                and any(program in ("smtp", "tlsproxy")
+                        and when > event["time"] - 0.5
+                        and abs(end - when) < 1.5
+                        for when, program, _ in self.kills for end in ends))
 
     def check_secure(self):
         """Every message on a connection that its destination permits."""
