@@ -753,14 +753,17 @@ static int smtp_tls_fallback_expected(SMTP_STATE *state)
 	return (1);
 #endif
 
+    /*
+     * Opportunistic TLS, also with "dane" and no TLSA records, becomes "none"
+     * after a failed handshake.
+     */
     switch (state->tls->fb->configured) {
     default:
 	return (level == state->tls->fb->configured);
     case TLS_LEV_MAY:
 	return (level == TLS_LEV_MAY || level == TLS_LEV_NONE);
     case TLS_LEV_DANE:
-	return (TLS_DANE_BASED(level)
-		|| level == TLS_LEV_ENCRYPT || level == TLS_LEV_MAY);
+	return (TLS_DANE_BASED(level) || level <= TLS_LEV_ENCRYPT);
     case TLS_LEV_DANE_ONLY:
 	return (TLS_DANE_BASED(level));
     }
