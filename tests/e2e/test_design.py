@@ -107,6 +107,12 @@ LOCAL = [
             "fingerprint=may", Expect(
                 status="deferred", dsn="4.7.5", messages=0, connections=0,
                 handshakes=0, reason="client TLS configuration problem")),
+    case_of("local-fingerprint-length", B(), "fingerprint match=AA:BB:CC",
+            "fingerprint=may", Expect(
+                status="deferred", dsn="4.7.5", messages=0,
+                reason="Server certificate not verified",
+                warnings=(Refused("fingerprint", "may", "mismatch",
+                                  "local-config"),))),
     case_of("local-tafile", B(), SECURE + " tafile=" + NOT_READABLE,
             "secure=may", Expect(
                 status="deferred", dsn="4.7.5", messages=0, connections=0,

@@ -570,6 +570,7 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 {
     TLS_SESS_STATE *ctx = state->session->tls_context;
     VSTRING *detail = vstring_alloc(100);
+    int     rules = TLS_FALLBACK_RULE_NONE;
     int     obstacle;
     int     result;
 
@@ -583,19 +584,24 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 	    || (ctx)->errorcode == X509_V_ERR_HOSTNAME_MISMATCH)
 
     /*
-     * The TLS library may turn out to support none of the TLSA records. It
-     * then rejects any certificate.
+     * The TLS library may turn out to support none of the TLSA records,
+     * fingerprints, or trust anchors. It then rejects any certificate. Except
+     * with TLSA records, that is because of our own settings.
      */
-#define TLSA_UNUSABLE(ctx) \
-	((ctx)->level == TLS_LEV_DANE_ONLY \
-	    && (ctx)->errorcode == X509_V_ERR_UNSPECIFIED)
+#define NOTHING_USABLE(state, ctx) \
+	((ctx)->errorcode == X509_V_ERR_UNSPECIFIED \
+	    && SMTP_TLS_EXT_FAILURE((state)->tls) == 0)
 
     if (TLS_MUST_PKIX(ctx->level) && !TRUSTED_OR_MISMATCH(ctx))
 	obstacle = TLS_OBSTACLE_UNTRUSTED;
-    else if (TLSA_UNUSABLE(ctx))
-	obstacle = TLS_OBSTACLE_TLSA_UNUSABLE;
     else
 	obstacle = TLS_OBSTACLE_MISMATCH;
+    if (NOTHING_USABLE(state, ctx)) {
+	if (ctx->level == TLS_LEV_DANE_ONLY)
+	    obstacle = TLS_OBSTACLE_TLSA_UNUSABLE;
+	else
+	    rules |= TLS_FALLBACK_RULE_LOCAL;
+    }
 
     if (obstacle == TLS_OBSTACLE_TLSA_UNUSABLE)
 	vstring_strcpy(detail, "TLSA records unusable");
@@ -609,7 +615,7 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 		       "fingerprint");
     else
 	vstring_strcpy(detail, X509_verify_cert_error_string(ctx->errorcode));
-    result = smtp_tls_fallback(state, obstacle, STR(detail));
+    result = smtp_tls_fallback_decided(state, obstacle, STR(detail), rules);
     vstring_free(detail);
     return (result);
 }
