@@ -141,8 +141,7 @@ static void check_session(int level, int fallback)
      * without a fallback. The level "dane" has exceptions by definition.
      */
     if (!SMTP_TLS_FELL_BACK(tls) && TLS_MUST_MATCH(fb->configured)) {
-	MUST(TLS_MUST_MATCH(tls->level)
-	     || (fb->configured == TLS_LEV_DANE && tls->level != TLS_LEV_NONE));
+	MUST(TLS_MUST_MATCH(tls->level) || fb->configured == TLS_LEV_DANE);
     }
 }
 

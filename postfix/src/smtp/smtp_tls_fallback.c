@@ -769,7 +769,8 @@ static int smtp_tls_fallback_expected(SMTP_STATE *state)
     case TLS_LEV_MAY:
 	return (level == TLS_LEV_MAY || level == TLS_LEV_NONE);
     case TLS_LEV_DANE:
-	return (TLS_DANE_BASED(level) || level <= TLS_LEV_ENCRYPT);
+	return (TLS_DANE_BASED(level)
+		|| (level >= TLS_LEV_NONE && level <= TLS_LEV_ENCRYPT));
     case TLS_LEV_DANE_ONLY:
 	return (TLS_DANE_BASED(level));
     }
