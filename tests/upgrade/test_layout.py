@@ -76,15 +76,19 @@ def test_origin_from_a_file(layout):
 
 
 def test_missing_header(layout):
-    """This test is about headers that a build machine does not have."""
-    assert not list(Path("/usr/include").glob("**/mysql.h"))
-    status, command, _, errors = layout(types="hash mysql")
+    """With whatever this machine has no headers for; nobody has all of them."""
+    package_of = {"mysql": "default-libmysqlclient-dev", "pgsql": "libpq-dev",
+                  "ldap": "libldap-dev", "sqlite": "libsqlite3-dev"}
+    failed = [name for name in package_of if layout(types=name)[0] == 1]
+    assert failed
+    name = failed[0]
+    status, command, _, errors = layout(types="hash " + name)
     assert (status, command) == (1, [])
-    assert ("error: to build mysql: tables, install default-libmysqlclient-dev "
-            "(or: --without mysql)") in errors
-    status, _, arguments, _ = layout("--without", "mysql", types="hash mysql")
+    assert "error: to build %s: tables, install %s (or: --without %s)" % (
+        name, package_of[name], name) in errors
+    status, _, arguments, _ = layout("--without", name, types="hash " + name)
     assert status == 0
-    assert "mysql" not in str(arguments)
+    assert name not in str(arguments).lower()
 
 
 def test_sasl_configuration_in_debians_place(layout):
