@@ -105,9 +105,10 @@ TLS_FALLBACK_README = {
 README = {
     "From report-only to enforced": [certificate_expires],
 }
-# Sections that need another Postfix, or none; see test_documents.py.
+# Sections that need another Postfix, or none (see test_documents.py), or that
+# others carry out ("sts": tests/e2e/test_sts.py).
 PRISTINE = "back"
-ELSEWHERE = {"Try it"}
+ELSEWHERE = {"Try it", "sts"}
 
 STORIES = {"TLS_FALLBACK_README.html": TLS_FALLBACK_README,
            "README.md": README}

@@ -1,6 +1,10 @@
 """MTA-STS: an enforced policy, and a policy in testing mode by means of
 fallback=may."""
 
+import html
+import re
+from pathlib import Path
+
 import pytest
 
 import details
@@ -51,3 +55,13 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_sts(case, world):
     world.result(case).check(case.expect)
+
+
+def test_the_documents_say_the_same():
+    """The recipe in TLS_FALLBACK_README is the one that is used above."""
+    text = (Path(__file__).parents[2]
+            / "proto/TLS_FALLBACK_README.html").read_text()
+    section = text.partition("MTA-STS </a>")[2]
+    recipe = re.search(r"smtp_tls_policy_maps =\s+(.*?)\s*</pre>", section,
+                       re.DOTALL).group(1)
+    assert " ".join(html.unescape(recipe).split()) == sts.POLICY_MAPS
