@@ -239,6 +239,20 @@ static int attr_find(const char *name, size_t len, int guess)
     return (-1);
 }
 
+/* attr_find_at - find attribute, and remember what is at this place */
+
+static int attr_find_at(unsigned char *guesses, int place, const char *name,
+			        size_t len)
+{
+    int     attr;
+
+    if (place >= AUDIT_ATTR_COUNT)
+	return (attr_find(name, len, 0));
+    if ((attr = attr_find(name, len, guesses[place])) >= 0)
+	guesses[place] = attr;
+    return (attr);
+}
+
 /* skip_value - terminate value, and find next attribute */
 
 static char *skip_value(char *value, char *end, size_t *name_len)
@@ -272,8 +286,7 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	rest->text++;
     name_len = attr_name_len(rest->text, rest->end);
     for (place = 0; name_len > 0; place++) {
-	attr = attr_find(rest->text, name_len,
-			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
+	attr = attr_find_at(guesses, place, rest->text, name_len);
 	value = rest->text + name_len + 1;
 
 	name_len = 0;
@@ -286,12 +299,8 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	 * The first one wins. What an attacker can influence is more likely
 	 * to come later.
 	 */
-	if (attr >= 0) {
-	    if (place < AUDIT_ATTR_COUNT)
-		guesses[place] = attr;
-	    if (result->attr[attr] == 0 && *value)
-		result->attr[attr] = value;
-	}
+	if (attr >= 0 && result->attr[attr] == 0 && *value)
+	    result->attr[attr] = value;
     }
     return (place > 0);
 }
@@ -333,8 +342,7 @@ static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	    rest->text++;
 	if ((name_len = attr_name_len(rest->text, rest->end)) == 0)
 	    return (0);
-	attr = attr_find(rest->text, name_len,
-			 place < AUDIT_ATTR_COUNT ? guesses[place] : 0);
+	attr = attr_find_at(guesses, place, rest->text, name_len);
 	value = (rest->text += name_len + 1);
 	if (attr == AUDIT_ATTR_STATUS) {
 	    if ((result->attr[attr] = SPLIT_AT(rest, " (")) == 0)
@@ -352,12 +360,8 @@ static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	    if ((rest->text = memchr(value, ',', TEXT_LEN(rest))) == 0)
 		return (0);
 	}
-	if (attr >= 0) {
-	    if (place < AUDIT_ATTR_COUNT)
-		guesses[place] = attr;
-	    if (result->attr[attr] == 0)
-		result->attr[attr] = value;
-	}
+	if (attr >= 0 && result->attr[attr] == 0)
+	    result->attr[attr] = value;
     }
     return (0);
 }

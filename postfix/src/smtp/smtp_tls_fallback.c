@@ -726,18 +726,28 @@ int     smtp_tls_fallback_find(SMTP_STATE *state, const char *delim_na)
 {
     SMTP_TLS_POLICY *tls = state->tls;
     SMTP_TLS_FALLBACK *fb = tls->fb;
+    TLS_FALLBACK_DECISION decision;
     int     policy_level = tls->level;
     int     fd;
 
-    if (!HAVE_FALLBACK_LEVEL(fb) || SMTP_TLS_FELL_BACK(tls)
-	|| !TLS_REQUIRED(tls->level))
+    /*
+     * For one policy, all fallbacks lead to the same level. Ask about one of
+     * them; smtp_tls_fallback_reusable() will look at the real one.
+     */
+#define FALLBACK_LEVEL_FOUND(d, fb) \
+	TLS_FALLBACK_ACT_IS_OK(tls_fallback_decide(&(d), POLICY_LEVEL(fb), \
+				       (fb)->allowed, TLS_OBSTACLE_MISMATCH, \
+				       smtp_tls_fallback_static_rules()))
+
+    if (SMTP_TLS_FELL_BACK(tls) || !TLS_REQUIRED(tls->level)
+	|| !FALLBACK_LEVEL_FOUND(decision, fb))
 	return (-1);
 
     /*
      * Compute the cache key as if the fallback had happened already.
      */
     fb->policy = POLICY_LEVEL(fb);
-    tls->level = var_smtp_tls_wrappermode ? TLS_LEV_ENCRYPT : fb->allowed;
+    tls->level = decision.level;
     smtp_key_prefix(state->endp_label, delim_na, state->iterator,
 		    SMTP_KEY_MASK_SCACHE_ENDP_LABEL);
     fd = scache_find_endp(smtp_scache, STR(state->endp_label),
