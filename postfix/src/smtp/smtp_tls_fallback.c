@@ -411,7 +411,8 @@ static int smtp_tls_fallback_rules(SMTP_STATE *state)
     DELIVER_REQUEST *request = state->request;
     long    age = (request->msg_stats.active_arrival.tv_sec
 		   - request->msg_stats.incoming_arrival.tv_sec);
-    int     rules = smtp_tls_fallback_static_rules();
+    int     rules = (smtp_tls_fallback_static_rules()
+		     | SMTP_TLS_REQUIRETLS_RULE(state));
 
     if (smtp_tls_fallback_have_sasl(state))
 	rules |= TLS_FALLBACK_RULE_SASL;
