@@ -19,6 +19,15 @@ from cryptography.x509.oid import NameOID
 
 ONE_DAY = datetime.timedelta(days=1)
 
+# Python 3.13 asks for what RFC 5280 asks for: an authority that may sign
+# certificates, and certificates that say whose key has signed them.
+
+AUTHORITY_USAGE = x509.KeyUsage(
+    key_cert_sign=True, crl_sign=True,
+    digital_signature=False, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, encipher_only=False,
+    decipher_only=False)
+
 
 @dataclass(frozen=True)
 class Cert:
@@ -89,7 +98,7 @@ class Pki:
 
     def _make_authority(self, authority):
         key = _new_key("ec")
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         name = _name("End-to-end test authority (%s)" % authority)
         cert = (x509.CertificateBuilder()
                 .subject_name(name).issuer_name(name)
@@ -101,6 +110,7 @@ class Pki:
                                critical=True)
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(
                     key.public_key()), critical=False)
+                .add_extension(AUTHORITY_USAGE, critical=True)
                 .sign(key, hashes.SHA256()))
         self._authority[authority] = (cert, key)
         (self.directory / (authority + "-ca.pem")).write_bytes(
@@ -116,7 +126,7 @@ class Pki:
 
     def _issue(self, cert, names):
         key = _new_key(cert.key)
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         subject = _name(cert.subject or names[0][:64])
         if cert.issuer == "self":
             issuer_name, issuer_key = subject, key
@@ -132,6 +142,9 @@ class Pki:
                 .not_valid_before(first).not_valid_after(last)
                 .add_extension(x509.SubjectAlternativeName(
                     [x509.DNSName(name) for name in names]), critical=False)
+                .add_extension(
+                    x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                        issuer_key.public_key()), critical=False)
                 .sign(issuer_key, hashes.SHA256()))
         stem = self.directory / ("leaf-%03d" % len(self._issued))
         chain_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
