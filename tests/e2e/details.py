@@ -4,7 +4,11 @@ These are OpenSSL's own words for a certificate that failed verification, and
 Postfix's words for everything else.  {namaddr} is the server's name[address].
 """
 
+from releases import has
+
 UNKNOWN_CA = "unable to get local issuer certificate"
+UNKNOWN_CA_RESUMED = (UNKNOWN_CA if has("first-error-is-result")
+                      else "unable to verify the first certificate")
 SELF_SIGNED = "self-signed certificate"
 EXPIRED = "certificate has expired"
 WRONG_NAME = "hostname mismatch"
@@ -25,3 +29,7 @@ WHILE = {
     "DATA": "sending DATA command",
     "dot": "sending end of data -- message may be sent more than once",
 }
+
+# Not a detail, but said of a certificate, too: the "auth" of one that is
+# trusted, and has none of the names that were asked for.
+NAMELESS = "Trusted" if has("trusted-without-name") else "Untrusted"

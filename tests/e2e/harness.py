@@ -23,6 +23,7 @@ import sts
 from dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
 from peer import Behaviour, Peers, Transcript
 from pki import Pki
+from releases import has
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "e2e"
@@ -57,6 +58,7 @@ class Case:
     headers: tuple = ()
     body: str = "Hello.\n"
     sendmail: tuple = ()                # more sendmail options
+    needs: tuple = ()                   # of Postfix, see releases.py
     expect: object = None
 
     @property
@@ -503,7 +505,8 @@ class Result:
                 spki_digest=tls["spki_digest"], sni=tls["sni"],
                 kex=self.kex_name(tls), fs="yes" if secret else "no",
                 sigalg=tls["signature"] if tls["protocol"] == "TLSv1.3"
-                and not tls["resumed"] else "")
+                and not (tls["resumed"]
+                         and has("no-signature-on-resumption")) else "")
         return "%s: tlsaudit: %s" % (queue_id, ", ".join(
             "%s=%s" % (name, values[name]) for name in FULL_FIELDS
             if values.get(name, "") != ""))

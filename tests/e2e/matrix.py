@@ -3,23 +3,18 @@
 The tables below are the documentation of what is tried; the next case costs
 one line.  What must happen is said by oracle.py, which knows the design and
 not the code.
-
-As a program: print the table of results of the last run.
 """
 
-import argparse
 import itertools
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import oracle
 from dnssec import Dns
-from harness import OUTPUT, Behaviour, Case
+from harness import Behaviour, Case
 from pki import Cert
+from releases import has_all
 
 B = Behaviour
-RESULTS = OUTPUT / "matrix.json"
 
 # The policy levels, as written in the policy table.  {spki} is the digest of
 # the server's key.
@@ -55,6 +50,7 @@ class Obstacle:
     where: str = ""                     # for tls-lost
     late: bool = False                  # found in the handshake
     transports: tuple = ("smtp", "proxy", "lmtp", "wrapper")
+    needs: tuple = ()                   # of Postfix, see releases.py
 
 
 WRONG_DIGEST = ":".join(["00"] * 32)
@@ -83,6 +79,9 @@ OBSTACLES = {
                             trust="Untrusted"),
     "expired": Obstacle("untrusted", B(cert=Cert(expired=True)),
                         trust="Untrusted"),
+    "expired-wrong-name": Obstacle(
+        "untrusted", B(cert=Cert(names=("other.example",), expired=True)),
+        PKIX, trust="Untrusted"),
     "wrong-name": Obstacle("mismatch", B(cert=Cert(names=("other.example",))),
                            ("may", "encrypt") + PKIX),
     "wrong-key": Obstacle("mismatch", levels=("fingerprint",) + DANE,
@@ -105,7 +104,8 @@ OBSTACLES = {
     "insecure-host": Obstacle("insecure-mx", levels=("dane-only",),
                               insecure=True),
     # The STS policy names other hosts.
-    "sts-mx": Obstacle("sts-mx", levels=("secure",), policy=STS),
+    "sts-mx": Obstacle("sts-mx", levels=("secure",), policy=STS,
+                       needs=("sts-attributes",)),
 }
 
 # The fallback: the parameter, the attribute, what they come to.
@@ -139,6 +139,8 @@ def combinations():
     for level, (name, obstacle), fallback, transport in itertools.product(
             LEVELS, OBSTACLES.items(), FALLBACKS, TRANSPORTS):
         agent = TRANSPORTS[transport][0]
+        if not has_all(obstacle.needs):
+            continue
         if level not in obstacle.levels or transport not in obstacle.transports:
             continue
         if level not in STRONG and fallback not in WEAK_FALLBACKS:
@@ -197,22 +199,3 @@ def plain_cases():
     """The cases for a comparison with the unpatched Postfix: one for each
     situation that does not depend on our parameters."""
     return [case for case in CASES if "-unset-" in case.name]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[-1])
-    parser.add_argument("--file", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    rows = json.loads(options.file.read_text())
-    width = max(len(row["case"]) for row in rows)
-    print("%-*s  %-40s %-40s %s" % (width, "case", "expected", "got", "time"))
-    for row in rows:
-        print("%-*s  %-40s %-40s %5.2f%s" % (
-            width, row["case"], row["expected"], row["got"], row["time"],
-            "" if row["good"] else "  WRONG"))
-    print("%d cases, %d wrong" % (
-        len(rows), sum(not row["good"] for row in rows)))
-
-
-if __name__ == "__main__":
-    main()

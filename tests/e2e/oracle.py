@@ -159,5 +159,5 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old):
     if not fallback:
         return gives_up(obstacle, lmtp)
     now, fell = lowest, warn(lowest)
-    return delivered("Trusted" if level in PKIX and reason == "mismatch"
+    return delivered(details.NAMELESS if level in PKIX and reason == "mismatch"
                      else "Untrusted")

@@ -44,6 +44,8 @@ MAIN_CF = {
     "lmtp_tls_loglevel": "1",
     "smtp_tls_security_level": "none",
     "lmtp_tls_security_level": "none",
+    # The default, but not in all releases.
+    "smtp_tls_dane_insecure_mx_policy": "dane",
     "smtp_tls_session_cache_database": "btree:$data_directory/smtp_scache",
     "lmtp_tls_session_cache_database": "btree:$data_directory/lmtp_scache",
     # Or no connection would be kept for longer than this.

@@ -93,14 +93,18 @@ TABLE = [
     # mismatch
     ("mismatch", WRONG_NAME, SECURE, "", NOT_VERIFIED),
     ("mismatch-encrypt", WRONG_NAME, SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("mismatch-may", WRONG_NAME, SECURE, "secure=may",
-     fell("secure", "may", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "may", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("mismatch-verify", WRONG_NAME, "verify", "secure=may verify=encrypt",
-     fell("verify", "encrypt", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("verify", "encrypt", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("mismatch-tls12", B(cert=WRONG_NAME.cert, tls=("TLSv1_2", "TLSv1_2")),
      SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("mismatch-fingerprint", GOOD, FINGERPRINT, "fingerprint=encrypt",
      fell("fingerprint", "encrypt", "mismatch", details.NO_FINGERPRINT_MATCH,
           "Untrusted")),
@@ -121,14 +125,17 @@ TABLE = [
 
     # The policy table's attribute wins over the parameter.
     ("attribute-may", WRONG_NAME, SECURE + " fallback=may", "",
-     fell("secure", "may", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "may", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("attribute-encrypt", WRONG_NAME, SECURE + " fallback=encrypt",
      "secure=may",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
     ("attribute-none", WRONG_NAME, SECURE + " fallback=none", "secure=may",
      NOT_VERIFIED),
     ("upper-case", WRONG_NAME, SECURE + " fallback=MAY", "SECURE=Encrypt",
-     fell("secure", "may", "mismatch", details.WRONG_NAME, "Trusted")),
+     fell("secure", "may", "mismatch", details.WRONG_NAME,
+          details.NAMELESS)),
 
     # nostarttls
     ("nostarttls", NO_STARTTLS, SECURE, "", NOT_OFFERED),
@@ -183,7 +190,8 @@ TABLE = [
     # wrappermode: nothing in cleartext, but a certificate may be forgiven.
     ("wrapper-mismatch-may", B(cert=WRONG_NAME.cert, wrapper=True, port=465),
      SECURE, "secure=may",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME, "Trusted"),
+     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
+          details.NAMELESS),
      {"nexthop": "[{host}]:465"}),
     ("wrapper-handshake-may-old", B(handshake="close", wrapper=True, port=465),
      SECURE, "secure=may",
@@ -204,7 +212,7 @@ TABLE = [
      SECURE, "secure=encrypt",
      Expect(status="deferred", dsn="4.3.0", messages=0, warnings=(
          Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),),
-            audit=(Audit("encrypt", "secure", "Trusted", policy="secure",
+            audit=(Audit("encrypt", "secure", details.NAMELESS, policy="secure",
                          reason="mismatch", dsn="4.3.0"),))),
     # No data sent, no line.
     ("recipient-refused", B(rcpt_replies={"user": "550 5.1.1 unknown"}),

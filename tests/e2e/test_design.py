@@ -9,6 +9,7 @@ import details
 from harness import (Audit, Behaviour, Case, Dns, Expect, Fell, Refused,
                      parse_audit)
 from pki import Cert
+from releases import applicable
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -127,20 +128,27 @@ LOCAL = [
 BY_PARAMETER = (("smtp_tls_security_level", "secure"),
                 ("smtp_tls_secure_cert_match", "hostname"))
 MAY_FALL = Expect(
-    audit=(Audit("encrypt", "secure", "Trusted", policy="secure",
+    audit=(Audit("encrypt", "secure", details.NAMELESS, policy="secure",
                  reason="mismatch"),),
     warnings=(Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),))
-LEVEL = [
+NO_TLS_REQUIRED = {"headers": ("TLS-Required: no",),
+                   "needs": ("tls-required-header",)}
+LEVEL = applicable([
     case_of("level-parameter", B(cert=WRONG_NAME), "", "secure=encrypt",
             MAY_FALL, params=BY_PARAMETER),
+    # An unsigned MX record can make "dane" a "may": that is no fallback.
+    case_of("level-insecure-mx", B(), "dane", "dane=encrypt",
+            Expect(audit=(Audit("may", "dane", "Trusted"),)),
+            dns=Dns("good", insecure_mx=True), nexthop="{domain}",
+            params=(("smtp_tls_dane_insecure_mx_policy", "may"),)),
     case_of("tls-required-no", B(cert=WRONG_NAME), "", "secure=encrypt",
             Expect(audit=(Audit("may", "secure", "Trusted"),)),
-            params=BY_PARAMETER, headers=("TLS-Required: no",)),
+            params=BY_PARAMETER, **NO_TLS_REQUIRED),
     case_of("tls-required-no-clear", B(starttls="absent"), "",
             "secure=encrypt",
             Expect(audit=(Audit("may", "secure", "Cleartext"),), **IN_CLEAR),
-            params=BY_PARAMETER, headers=("TLS-Required: no",)),
-]
+            params=BY_PARAMETER, **NO_TLS_REQUIRED),
+])
 
 # Over IPv6.
 SIX = [dataclasses.replace(

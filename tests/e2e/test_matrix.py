@@ -6,6 +6,7 @@ import time
 import pytest
 
 import matrix
+import table
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def results():
     """What happened, for the table of results."""
     rows = []
     yield rows
-    matrix.RESULTS.write_text(json.dumps(rows, indent=1))
+    table.RESULTS.write_text(json.dumps(rows, indent=1))
 
 
 def brief(status, audit):

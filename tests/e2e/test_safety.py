@@ -136,7 +136,7 @@ HOSTILE = [
         fell("untrusted", details.SELF_SIGNED, "Untrusted")),
     hostile("certificate-name", B(cert=Cert(
         names=("evil.example\n" + FORGED[:40],), subject="evil")),
-        fell("mismatch", details.WRONG_NAME, "Trusted")),
+        fell("mismatch", details.WRONG_NAME, details.NAMELESS)),
     hostile("final-reply", B(final_reply="250 2.0.0 " + NASTY,
                              starttls="absent"),
             fell("nostarttls", details.NO_STARTTLS, "Cleartext",

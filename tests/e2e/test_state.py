@@ -56,7 +56,8 @@ REUSE = [
      Audit("secure", "secure", "Verified"), (), False),
     ("proxy-mismatch", B(cert=WRONG_NAME), SECURE, True,
      {"fallback": "secure=encrypt"},
-     Audit("encrypt", "secure", "Trusted", policy="secure", reason="mismatch"),
+     Audit("encrypt", "secure", details.NAMELESS, policy="secure",
+           reason="mismatch"),
      (Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),), False),
     ("proxy-untrusted", B(cert=UNKNOWN_CA), SECURE + " fallback=may", True, {},
      Audit("may", "secure", "Untrusted", policy="secure", reason="untrusted"),
@@ -300,7 +301,9 @@ def test_unverified_session_from_before_the_fallback_level(case, world):
         assert (fields["auth"], fields["level"], fields["reason"]) == (
             "Untrusted", "encrypt", "untrusted")
         assert result.texts("tls fallback: ") == [result.warning_line(
-            Fell("secure", "encrypt", "untrusted", details.UNKNOWN_CA),
+            Fell("secure", "encrypt", "untrusted",
+                 details.UNKNOWN_CA_RESUMED if resumed
+                 else details.UNKNOWN_CA),
             result.queue_ids[0])]
 
 
@@ -317,12 +320,12 @@ SEVERAL = [
         audit=(Audit("secure", "secure", "Verified", host=1),),
         connections=2, handshakes=2)),
     mx_case("lax", BAD, GOOD, "secure=encrypt", Expect(
-        audit=(Audit("encrypt", "secure", "Trusted", policy="secure",
+        audit=(Audit("encrypt", "secure", details.NAMELESS, policy="secure",
                      reason="mismatch"),),
         warnings=(Fell("secure", "encrypt", "mismatch",
                        details.WRONG_NAME),))),
     mx_case("second-falls", B(starttls="absent"), BAD, "secure=encrypt",
-            Expect(audit=(Audit("encrypt", "secure", "Trusted",
+            Expect(audit=(Audit("encrypt", "secure", details.NAMELESS,
                                 policy="secure", reason="mismatch", host=1),),
                    warnings=(Fell("secure", "encrypt", "mismatch",
                                   details.WRONG_NAME, host=1),),

@@ -42,7 +42,7 @@ CASES = [
     case("testing", "untrusted", UNKNOWN_CA,
          fell("untrusted", details.UNKNOWN_CA, "Untrusted")),
     case("testing", "mismatch", B(cert=Cert(names=("other.example",))),
-         fell("mismatch", details.WRONG_NAME, "Trusted")),
+         fell("mismatch", details.WRONG_NAME, details.NAMELESS)),
     case("testing", "nostarttls", NO_STARTTLS,
          fell("nostarttls", details.NO_STARTTLS, "Cleartext", handshakes=0,
               clear_mails=1)),

@@ -537,6 +537,7 @@ const char *tls_audit_expand(VSTRING *result, const char *template,
 #include <stdlib.h>
 
 #include <msg_vstream.h>
+#include <name_mask.h>
 #include <vstream.h>
 #include <vstring_vstream.h>
 
@@ -550,40 +551,50 @@ typedef struct {
     const char *name;
     const char **str;
     int    *num;
+    const NAME_MASK *mask;
 } FACT;
 
 static int fact_tls;
 static int fact_size;
 
+static const NAME_MASK peer_status_mask[] = {
+    {"cert", TLS_CRED_FLAG_CERT},
+    {"rpk", TLS_CRED_FLAG_RPK},
+    {"trusted", TLS_CERT_FLAG_TRUSTED},
+    {"matched", TLS_CERT_FLAG_MATCHED},
+    {"secured", TLS_CERT_FLAG_SECURED},
+    {0, 0},
+};
+
 #define S(p)	(const char **) (p)
 
 static const FACT fact_table[] = {
-    {"relay", &facts.relay, 0},
-    {"nexthop", &facts.nexthop, 0},
-    {"reason", &facts.reason, 0},
-    {"queue_id", &facts.queue_id, 0},
-    {"dsn", &facts.dsn, 0},
-    {"level", 0, &facts.level},
-    {"policy", 0, &facts.policy},
-    {"configured", 0, &facts.configured},
-    {"reuse", 0, &facts.reuse},
-    {"nrcpt", 0, &facts.nrcpt},
-    {"size", 0, &fact_size},
-    {"tls", 0, &fact_tls},
-    {"peer_status", 0, &session.peer_status},
-    {"protocol", &session.protocol, 0},
-    {"cipher", &session.cipher_name, 0},
-    {"cert_digest", S(&session.peer_cert_fprint), 0},
-    {"spki_digest", S(&session.peer_pkey_fprint), 0},
-    {"sni", S(&session.peer_sni), 0},
-    {"kex_name", &session.kex_name, 0},
-    {"kex_curve", &session.kex_curve, 0},
-    {"kex_bits", 0, &session.kex_bits},
-    {"sig_name", &session.srvr_sig_name, 0},
-    {"sig_curve", &session.srvr_sig_curve, 0},
-    {"sig_bits", 0, &session.srvr_sig_bits},
-    {"rpk", 0, &facts.rpk},
-    {0, 0, 0},
+    {"relay", &facts.relay, 0, 0},
+    {"nexthop", &facts.nexthop, 0, 0},
+    {"reason", &facts.reason, 0, 0},
+    {"queue_id", &facts.queue_id, 0, 0},
+    {"dsn", &facts.dsn, 0, 0},
+    {"level", 0, &facts.level, 0},
+    {"policy", 0, &facts.policy, 0},
+    {"configured", 0, &facts.configured, 0},
+    {"reuse", 0, &facts.reuse, 0},
+    {"nrcpt", 0, &facts.nrcpt, 0},
+    {"size", 0, &fact_size, 0},
+    {"tls", 0, &fact_tls, 0},
+    {"peer_status", 0, &session.peer_status, peer_status_mask},
+    {"protocol", &session.protocol, 0, 0},
+    {"cipher", &session.cipher_name, 0, 0},
+    {"cert_digest", S(&session.peer_cert_fprint), 0, 0},
+    {"spki_digest", S(&session.peer_pkey_fprint), 0, 0},
+    {"sni", S(&session.peer_sni), 0, 0},
+    {"kex_name", &session.kex_name, 0, 0},
+    {"kex_curve", &session.kex_curve, 0, 0},
+    {"kex_bits", 0, &session.kex_bits, 0},
+    {"sig_name", &session.srvr_sig_name, 0, 0},
+    {"sig_curve", &session.srvr_sig_curve, 0, 0},
+    {"sig_bits", 0, &session.srvr_sig_bits, 0},
+    {"rpk", 0, &facts.rpk, 0},
+    {0, 0, 0, 0},
 };
 
 /* set_fact - name=value */
@@ -604,7 +615,9 @@ static void set_fact(const char *text)
     if (fp->name == 0)
 	msg_fatal("unknown fact: %s", text);
     (void) unescape(raw, value);
-    if (fp->num) {
+    if (fp->mask) {
+	*fp->num = name_mask(name, fp->mask, value);
+    } else if (fp->num) {
 	*fp->num = atoi(value);
     } else {
 	if (*fp->str)

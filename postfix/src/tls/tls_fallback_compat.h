@@ -23,6 +23,8 @@
 #ifdef TLS_CRED_IS_PRESENT
 #define TLS_SRVR_SIG_IS_RPK(tls)	((tls)->stoc_rpk)
 #else
+#define TLS_CRED_FLAG_CERT	TLS_CERT_FLAG_PRESENT
+#define TLS_CRED_FLAG_RPK	TLS_CERT_FLAG_PRESENT
 #define TLS_CRED_IS_PRESENT(tls)	TLS_CERT_IS_PRESENT(tls)
 #define TLS_SRVR_SIG_IS_RPK(tls)	(0)
 #endif

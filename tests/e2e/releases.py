@@ -1,0 +1,54 @@
+"""What the releases of Postfix differ in, as far as a test can see it.
+
+This table is the one place that knows.  The cases of the matrix and of the
+tests name what they need (Case.needs, Obstacle.needs); what the Postfix in the
+sandbox does not have is not tried.  The oracle and the texts in details.py ask
+for what is only said differently.  test_releases.py compares the table with the
+unpatched Postfix.
+"""
+
+import functools
+import subprocess
+
+# A feature has the release that it came with.  A correction, which upstream
+# makes in all releases that it maintains, has its date in upstream's HISTORY.
+SINCE = {
+    # Policy table entries can name the hosts of an MTA-STS policy.
+    "sts-attributes": "3.10",
+    # A message can ask for delivery without TLS.
+    "tls-required-header": "3.10",
+    # A certificate is trusted also when no name in it matches.
+    "trusted-without-name": "20250730",
+    # The first error of a verification is its result.  Before, it was the
+    # last: that is what a resumed session remembers.
+    "first-error-is-result": "20250730",
+    # Resumption makes no use of the server's key, and none is logged.
+    "no-signature-on-resumption": "20250212",
+}
+
+
+@functools.cache
+def installed():
+    """The version of the Postfix in the sandbox, and its date."""
+    version, date = subprocess.run(
+        ["postconf", "-h", "mail_version", "mail_release_date"],
+        stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return tuple(map(int, version.split("-")[0].split("."))), int(date)
+
+
+def has(feature):
+    """Whether the Postfix in the sandbox has this."""
+    version, date = installed()
+    since = SINCE[feature]
+    if "." in since:
+        return version >= tuple(map(int, since.split(".")))
+    return date >= int(since)
+
+
+def has_all(features):
+    return all(map(has, features))
+
+
+def applicable(cases):
+    """The cases that can occur with the Postfix in the sandbox."""
+    return [case for case in cases if has_all(case.needs)]
