@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import OUTPUT, World  # noqa: E402
+from releases import mail_version  # noqa: E402
 
 # Cases that get more than one message.
 REPEATED = {"smtp-reuse-", "lmtp-reuse-", "smtp-resumed-"}
@@ -126,7 +127,8 @@ def main():
                  for case in cases}
     finally:
         world.stop()
-    Path(options.output).write_text(json.dumps(found, indent=1))
+    Path(options.output).write_text(json.dumps(
+        {"version": mail_version(), "cases": found}, indent=1))
     print("%s: %d cases, %d log lines, %d connections" % (
         options.output, len(found),
         sum(len(case["log"]) for case in found.values()),

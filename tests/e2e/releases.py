@@ -3,8 +3,8 @@
 This table is the one place that knows.  The cases of the matrix and of the
 tests name what they need (Case.needs, Obstacle.needs); what the Postfix in the
 sandbox does not have is not tried.  The oracle and the texts in details.py ask
-for what is only said differently.  test_releases.py compares the table with the
-unpatched Postfix.
+for what is only said differently.  test_pristine.py compares the table with
+the unpatched Postfix.
 """
 
 import functools
@@ -28,21 +28,28 @@ SINCE = {
 
 
 @functools.cache
-def installed():
-    """The version of the Postfix in the sandbox, and its date."""
-    version, date = subprocess.run(
-        ["postconf", "-h", "mail_version", "mail_release_date"],
-        stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-    return tuple(map(int, version.split("-")[0].split("."))), int(date)
+def value(parameter):
+    """A parameter of the Postfix in the sandbox, as it was built."""
+    return subprocess.run(["postconf", "-dh", parameter],
+                          stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+
+
+def mail_version():
+    return value("mail_version")
 
 
 def has(feature):
     """Whether the Postfix in the sandbox has this."""
-    version, date = installed()
     since = SINCE[feature]
     if "." in since:
-        return version >= tuple(map(int, since.split(".")))
-    return date >= int(since)
+        return number(mail_version()) >= number(since)
+    return int(value("mail_release_date")) >= int(since)
+
+
+def number(version):
+    """3.10.13 is 3, 10, 13; of a snapshot, what is before the date counts."""
+    return tuple(map(int, version.partition("-")[0].split(".")))
 
 
 def has_all(features):
