@@ -740,7 +740,7 @@ int     smtp_tls_fallback_find(SMTP_STATE *state, const char *delim_na)
 				       (fb)->allowed, TLS_OBSTACLE_MISMATCH, \
 				       smtp_tls_fallback_static_rules()))
 
-    if (SMTP_TLS_FELL_BACK(tls) || !TLS_REQUIRED(tls->level)
+    if (SMTP_TLS_FELL_BACK(tls) || tls->level <= TLS_LEV_MAY
 	|| !FALLBACK_LEVEL_FOUND(decision, fb))
 	return (-1);
 

@@ -54,7 +54,7 @@ typedef struct SMTP_TLS_FALLBACK {
   */
 #define SMTP_TLS_FELL_BACK(tls)	((tls)->fb->policy != TLS_LEV_NOTFOUND)
 #define SMTP_TLS_WANTED(tls) \
-	(TLS_REQUIRED((tls)->level) \
+	((tls)->level > TLS_LEV_MAY \
 	    || (SMTP_TLS_FELL_BACK(tls) && !(tls)->fb->cleartext))
 
  /*
