@@ -116,6 +116,19 @@ release_wanted() {
     fi
 }
 
+# unpack_source - SOURCE DIRECTORY: a tarball or directory; prints where it is
+
+unpack_source() {
+    mkdir "$2" || exit 1
+    if [ -d "$1" ]; then
+	cp -R -p "$1/." "$2/" || die "$1: cannot copy"
+	echo "$2"
+    else
+	tar -xf "$1" -C "$2" --no-same-owner || die "$1: cannot unpack"
+	dirname "$(ls -d "$2"/*/makedefs 2>/dev/null)"
+    fi
+}
+
 # upstream_dir - RELEASE: the pristine source, as ci/prepare unpacked it
 
 upstream_dir() {
@@ -160,13 +173,19 @@ apply_series() {
     rm -f "$2.patch.log"
 }
 
+# added_files - what postfix/ has, as paths in the tree
+
+added_files() {
+    (cd "$TOP/postfix" && find . -type f ! -name '*~' ! -name '.*') |
+	sed 's/^\.\///' | sort
+}
+
 # overlay_added - TREE: put the files of postfix/ in their place
 
 overlay_added() {
-    (cd "$TOP/postfix" && find . -type f ! -name '*~' ! -name '.*') |
-    while read -r file; do
+    added_files | while read -r file; do
 	[ ! -e "$1/$file" ] || {
-	    say "error: postfix/${file#./} shadows a file of upstream's"
+	    say "error: postfix/$file shadows a file of upstream's"
 	    exit 1
 	}
 	mkdir -p "$1/$(dirname "$file")" &&
@@ -199,4 +218,24 @@ patched_tree() {
     apply_series "$2" "$1" "$3"
     overlay_documentation "$1"
     sh "$TOP/ci/render" "$1" || exit 1
+}
+
+# quilt_in - TREE COMMAND...: quilt, whatever the user's own settings
+
+quilt_in() {
+    (
+	cd "$1" && shift && QUILT_PATCHES=patches QUILT_SERIES=series \
+	    QUILT_PC=.pc quilt --quiltrc - "$@"
+    )
+}
+
+# quilt_refresh - TREE PATCH: bring an applied patch into normal form
+
+quilt_refresh() {
+    quilt_in "$1" refresh -f -p ab -U 3 --no-timestamps --no-index --sort \
+	"$2" >"$1.quilt.log" 2>&1 || {
+	sed 's/^/    /' "$1.quilt.log" >&2
+	die "quilt could not refresh $2"
+    }
+    rm -f "$1.quilt.log"
 }
