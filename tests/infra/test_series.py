@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from made_up import SMTP, TLS, numbered, patch, release, series, with_lines
+
 TREE = "build/edit-3.10.13"
 SAMPLE = "postfix/src/tls/tls_sample.c"
 PATCH = "patches/3.10/sample.patch"
@@ -215,3 +217,149 @@ def test_lint_limit_of_removed_lines(repository):
     header.write_text("".join(header.read_text().splitlines(True)[:-61]))
     repository.ok("make", "refresh", "PATCH=sample.patch")
     lint_finds(repository, "0 added and 61 removed lines in src/, limits 250 and 60")
+
+
+smtp, tls = numbered("smtp"), numbered("tls")
+ONE = patch((SMTP, smtp, with_lines(smtp, 10, 30, 50)))
+TWO = patch((TLS, tls, with_lines(tls, 20)))
+
+
+@pytest.fixture
+def two_lines(bare):
+    """A repository that supports two release lines, both made up and unpacked."""
+    for line, version in (("3.7", "3.7.11"), ("3.10", "3.10.13")):
+        series(bare, line, {"one.patch": ONE, "two.patch": TWO})
+        source = release(bare.path.parent / f"postfix-{version}", version)
+        bare.ok("ci/prepare", "--upstream", RELEASE=line, POSTFIX_SOURCE=source)
+    return bare
+
+
+def drift(repository):
+    """What lint says of the two series, and its exit status is 0."""
+    lines = repository.ok("ci/series", "lint").stdout.splitlines()
+    assert lines[0].startswith("patches/3.7 on Postfix 3.7.11: ")
+    assert lines[-2].startswith("patches/3.10 on Postfix 3.10.13: ")
+    return lines[1:-2]
+
+
+def test_lint_of_every_line(two_lines):
+    """Each with its own source, in the order of versions; with make or without."""
+    for command in (("ci/series", "lint"), ("make", "lint")):
+        assert two_lines.ok(*command).stdout.splitlines() == [
+            "patches/3.7 on Postfix 3.7.11: 2 patches, 4 added and 0 removed lines in"
+            " src/ (limits 250 and 60)",
+            "patches/3.7 -> patches/3.10: 4 of 4 changed lines are the same (100%), 0 new",
+            "patches/3.10 on Postfix 3.10.13: 2 patches, 4 added and 0 removed lines in"
+            " src/ (limits 250 and 60)",
+            "postfix/: 1 files, 4 lines",
+        ]
+
+
+def test_lint_of_one_line(two_lines):
+    done = two_lines.ok("make", "lint", "RELEASE=3.10")
+    assert "patches/3.10 on" in done.stdout and "patches/3.7" not in done.stdout
+    done = two_lines.ok("make", "lint", "RELEASE=3.7")
+    assert "patches/3.7 on" in done.stdout and "patches/3.10 on" not in done.stdout
+    source = two_lines.path.parent / "postfix-3.7.11"
+    assert two_lines.ok("make", "lint", f"POSTFIX_SOURCE={source}").stdout == done.stdout
+
+
+def test_lint_finds_the_faults_of_every_line(two_lines):
+    two_lines.write("patches/3.7/other.patch", "")
+    headless = ONE[ONE.index("---"):]
+    two_lines.write("patches/3.10/one.patch", headless)
+    done = two_lines.run("ci/series", "lint")
+    assert done.returncode != 0
+    assert "patches/3.7/other.patch is not in the series" in done.stderr
+    assert "patches/3.10/one.patch: no header" in done.stderr
+    assert "2 faults found" in done.stderr
+
+
+def test_lint_of_a_line_whose_source_cannot_be_had(two_lines):
+    """That is a fault, but the others are checked."""
+    subprocess.run(["rm", "-r", two_lines.path / "build"], check=True)
+    source = two_lines.path.parent / "postfix-3.10.13"
+    two_lines.ok("ci/prepare", "--upstream", POSTFIX_SOURCE=source)
+    done = two_lines.run("ci/series", "lint", prefix=("unshare", "--net"))
+    assert done.returncode != 0
+    assert "patches/3.7 is not checked: its source cannot be had" in done.stderr
+    assert "1 faults found" in done.stderr
+    assert "patches/3.10 on Postfix 3.10.13: 2 patches" in done.stdout
+
+
+def test_drift_does_not_count_line_numbers_and_context(two_lines):
+    """The same change at another place of another file."""
+    moved = ["new\n"] * 5 + smtp[3:12] + ["other context\n"] + smtp[12:]
+    before = two_lines.path.parent / "postfix-3.10.13"
+    (before / SMTP).write_text("".join(moved))
+    two_lines.ok("ci/prepare", "--upstream", RELEASE="3.10", POSTFIX_SOURCE=before)
+    series(two_lines, "3.10", {
+        "one.patch": patch((SMTP, moved, with_lines(moved, 12, 33, 53))),
+        "two.patch": TWO,
+    })
+    assert two_lines.read("patches/3.10/one.patch") != ONE
+    assert drift(two_lines) == [
+        "patches/3.7 -> patches/3.10: 4 of 4 changed lines are the same (100%), 0 new"
+    ]
+
+
+def test_drift_names_what_differs(two_lines):
+    other = with_lines(smtp, 10, 30, 40, 50)
+    other.remove("// ours, after smtp line 10\n")
+    del other[-1]
+    series(two_lines, "3.10", {
+        "one.patch": patch((SMTP, smtp, other)),
+        "two.patch": TWO,
+    })
+    assert drift(two_lines) == [
+        "patches/3.7 -> patches/3.10: 3 of 4 changed lines are the same (75%), 2 new",
+        "    one.patch: 2 of 3, 2 new: src/smtp/smtp.c",
+    ]
+
+
+def test_drift_counts_order_and_file(two_lines):
+    """The same lines in another order, or another file, are not the same."""
+    swapped = with_lines(smtp, 10, 30, 50)
+    swapped[10], swapped[51] = swapped[51], swapped[10]
+    assert "ours" in swapped[10]
+    there = with_lines(smtp, 20, text="// ours, after tls line 20")
+    series(two_lines, "3.10", {
+        "one.patch": patch((SMTP, smtp, swapped)),
+        "two.patch": patch((SMTP, swapped, with_lines(
+            swapped, 21, text="// ours, after tls line 20"))),
+    })
+    assert "+// ours, after tls line 20\n" in two_lines.read("patches/3.10/two.patch")
+    lines = drift(two_lines)
+    assert lines[2] == "    two.patch: 0 of 1, 1 new: src/tls/tls.h src/smtp/smtp.c"
+    assert lines[1].startswith("    one.patch: 1 of 3, 2 new: ") or lines[1].startswith(
+        "    one.patch: 2 of 3, 1 new: "
+    )
+
+
+def test_drift_names_patches_that_only_one_series_has(two_lines):
+    series(two_lines, "3.7", {"one.patch": ONE, "old.patch": TWO})
+    assert drift(two_lines) == [
+        "patches/3.7 -> patches/3.10: 3 of 4 changed lines are the same (75%), 1 new",
+        "    old.patch: only in patches/3.7, 1 lines",
+        "    two.patch: only in patches/3.10, 1 lines",
+    ]
+
+
+def test_edit_trees_of_two_lines_side_by_side(two_lines):
+    """What is edited in one goes into its series alone."""
+    for line in ("3.7", "3.10"):
+        two_lines.ok("make", "edit", f"RELEASE={line}")
+    other = two_lines.path / "build/edit-3.10.13" / TLS
+    other.write_text(other.read_text() + "/* both in work */\n")
+    file = two_lines.path / "build/edit-3.7.11" / TLS
+    file.write_text(file.read_text() + "/* the end */\n")
+    two_lines.ok("make", "refresh", "RELEASE=3.7")
+    assert "+/* the end */\n" in two_lines.read("patches/3.7/two.patch")
+    assert two_lines.read("patches/3.10/two.patch") == TWO
+    two_lines.ok("make", "refresh", "RELEASE=3.10")
+    assert "+/* both in work */\n" in two_lines.read("patches/3.10/two.patch")
+    assert "both in work" not in two_lines.read("patches/3.7/two.patch")
+    for version in ("3.7.11", "3.10.13"):
+        link = two_lines.path / f"build/edit-{version}" / "src/tls/tls_sample.c"
+        assert link.resolve() == two_lines.path / SAMPLE
+    two_lines.ok("make", "lint")
