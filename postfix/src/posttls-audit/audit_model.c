@@ -92,23 +92,28 @@ const char *const audit_verdicts[] = {
 };
 
  /*
-  * How many different keys a table may have. Words that come from Postfix or
-  * OpenSSL are few, unless the log is forged. Zero means that the number is
-  * that of destinations or servers.
+  * How many different keys a table may have, and of how many words each is
+  * made. Words that come from Postfix or OpenSSL are few, unless the log is
+  * forged. No limit means that the number is that of destinations or servers.
   */
-static const ssize_t table_limits[AUDIT_TABLE_COUNT] = {
-     /* AUDIT_TABLE_LEVEL */ 100,
-     /* AUDIT_TABLE_REQUIRETLS */ 50,
-     /* AUDIT_TABLE_FALLBACK_KIND */ 200,
-     /* AUDIT_TABLE_FALLBACK */ 0,
-     /* AUDIT_TABLE_REFUSED */ 200,
-     /* AUDIT_TABLE_FAILURE */ 50,
-     /* AUDIT_TABLE_AUTH */ 10,
-     /* AUDIT_TABLE_PROTOCOL */ 20,
-     /* AUDIT_TABLE_CIPHER */ 100,
-     /* AUDIT_TABLE_KEX */ 50,
-     /* AUDIT_TABLE_PROPERTY */ 10,
-     /* AUDIT_TABLE_WEAK */ 0,
+typedef struct {
+    ssize_t limit;
+    int     words;
+} AUDIT_TABLE_KEYS;
+
+static const AUDIT_TABLE_KEYS table_keys[AUDIT_TABLE_COUNT] = {
+     /* AUDIT_TABLE_LEVEL */ {100, 1},
+     /* AUDIT_TABLE_REQUIRETLS */ {50, 1},
+     /* AUDIT_TABLE_FALLBACK_KIND */ {200, 3},
+     /* AUDIT_TABLE_FALLBACK */ {0, 5},
+     /* AUDIT_TABLE_REFUSED */ {200, 4},
+     /* AUDIT_TABLE_FAILURE */ {50, 1},
+     /* AUDIT_TABLE_AUTH */ {10, 1},
+     /* AUDIT_TABLE_PROTOCOL */ {20, 1},
+     /* AUDIT_TABLE_CIPHER */ {100, 1},
+     /* AUDIT_TABLE_KEX */ {50, 1},
+     /* AUDIT_TABLE_PROPERTY */ {10, 2},
+     /* AUDIT_TABLE_WEAK */ {0, 2},
 };
 
 #define REASON_LIMIT	50
@@ -192,7 +197,7 @@ AUDIT_MODEL *audit_model_create(void)
     memset((void *) mp, 0, sizeof(*mp));
     for (n = 0; n < AUDIT_TABLE_COUNT; n++) {
 	mp->tables[n].entries = htable_create(10);
-	mp->tables[n].limit = table_limits[n];
+	mp->tables[n].limit = table_keys[n].limit;
     }
     mp->destinations = htable_create(1000);
     mp->relays = htable_create(1000);
@@ -237,6 +242,8 @@ static char *clean_string(char *string, int keep)
 
 #define AS_IS(string)	(string)
 #define KEEP_NONE	0
+#define KEEP_IN_KEY(id) \
+	(table_keys[id].words > 1 ? AUDIT_KEY_SEPARATOR[0] : KEEP_NONE)
 
 /* find_count - find or create entry */
 
@@ -256,7 +263,7 @@ static AUDIT_COUNT *find_count(AUDIT_MODEL *mp, AUDIT_TABLE_ID id,
 	if (strcmp(cp->key, key) == 0)
 	    break;
     if (n == AUDIT_RECENT || cp == 0) {
-	LOCATE(table->entries, key, copy, AS_IS, AUDIT_KEY_SEPARATOR[0]);
+	LOCATE(table->entries, key, copy, AS_IS, KEEP_IN_KEY(id));
 	if (info == 0) {
 	    if (table->limit && table->entries->used >= table->limit)
 		info = htable_locate(table->entries, key = AUDIT_KEY_OTHER);
