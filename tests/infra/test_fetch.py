@@ -307,6 +307,32 @@ def test_archive_without_the_release(bare, archive):
     )
 
 
+def test_archive_hands_out_only_what_came_before(bare, archive):
+    """The pinned version is taken from the pool, but not as a new release."""
+    archive.publish("3.10.99", with_file=False)
+    pool = archive.root / "pool/main/p/postfix"
+    pool.mkdir(parents=True)
+    before = source_tarball(pool / "postfix_3.10.98.orig.tar.gz", "3.10.98")
+    digest = hashlib.sha256(before.read_bytes()).hexdigest()
+    bare.write("ci/upstream.table", f"3.10 trixie 3.10.98 {digest}\n")
+
+    for version in ("3.10", "3.10.99"):
+        archive.fetch(
+            bare,
+            lambda *command, **more: bare.fails(
+                "names postfix_3.10.99.orig.tar.gz, but the archive does not hand it out",
+                *command, **more
+            ),
+            "ci/fetch-upstream", "--new", version,
+        )
+    kept = bare.cache / "postfix-3.10.98.tar.gz"
+    for arguments in (("3.10",), ("--new", "3.10.98")):
+        done = archive.fetch(bare, bare.ok, "ci/fetch-upstream", *arguments)
+        assert done.stdout.strip() == str(kept)
+        assert hashlib.sha256(kept.read_bytes()).hexdigest() == digest
+        kept.unlink()
+
+
 def test_new_release_line(bare, archive):
     """One that the table does not have is in sid, if anywhere."""
     archive.publish("3.12.3", suite="sid")
