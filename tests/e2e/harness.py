@@ -582,6 +582,8 @@ class Result:
             assert not late, "still under way after %d s" % PATIENCE
             differences(self.expected(expect), self.summary(expect))
             self.check_logged_security()
+            if has("tls-status"):
+                self.check_tls_status()
         except Exception as error:
             self.keep(error)
             raise
@@ -596,6 +598,26 @@ class Result:
                            if "TLS connection established to %s"
                            % fields["relay"] in line.text]
             assert established and established[-1] == fields["auth"]
+
+    def check_tls_status(self):
+        """After a fallback, the delivery status has policy:effective.
+
+        For "dane", upstream has the name of what the DNS made of it. It does
+        not decide the status of a reused connection.
+        """
+        found = {match[1] for match in (
+            re.search(r", tls=([^,/]+)[,/].* status=", line.text)
+            for line in self.agent_lines()) if match}
+        for fields in self.audits():
+            if "policy" not in fields or "reuse" in fields:
+                continue
+            effective = ("none" if fields["auth"] == "Cleartext"
+                         else fields["level"])
+            names = {fields["policy"]}
+            if "dane" in names:
+                names |= {"halfdane", "encrypt"}
+            assert len(found) == 1 and found <= {
+                "%s:%s" % (name, effective) for name in names}
 
     def keep(self, error):
         """Leave log, transcript and configuration in a folder of this case."""

@@ -38,14 +38,15 @@ def all_cases():
     import matrix
     import test_core
     import test_design
+    import test_requiretls
     import test_safety
     import test_state
     return [
         dataclasses.replace(
             case, fallback="", template="",
             peers=tuple(without_chance(case, server) for server in case.peers))
-        for module in (test_core, test_design, test_safety, test_state,
-                       matrix)
+        for module in (test_core, test_design, test_requiretls, test_safety,
+                       test_state, matrix)
         for case in module.plain_cases()]
 
 

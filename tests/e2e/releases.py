@@ -17,6 +17,10 @@ SINCE = {
     "sts-attributes": "3.10",
     # A message can ask for delivery without TLS.
     "tls-required-header": "3.10",
+    # A sender can ask for TLS on the whole way.
+    "requiretls": "3.11",
+    # The delivery status says what became of the TLS level.
+    "tls-status": "3.11",
     # A certificate is trusted also when no name in it matches.
     "trusted-without-name": "20250730",
     # The first error of a verification is its result.  Before, it was the

@@ -66,6 +66,8 @@ def test_something_is_compared(runs):
 PARAMETERS = {
     "sts-attributes": "smtp_tls_enforce_sts_mx_patterns",
     "tls-required-header": "tls_required_enable",
+    "requiretls": "requiretls_enable",
+    "tls-status": "smtp_log_tls_feature_status",
 }
 
 # ... or in how often a case logs something: with the correction, and without.
