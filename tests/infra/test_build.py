@@ -160,7 +160,7 @@ def test_upgrade_and_back(built):
     """
     done = subprocess.run(
         ["sh", "ci/sandbox", "--pristine", "sh", "-c", script],
-        cwd=built, env=clean_environment(), stdin=subprocess.DEVNULL,
+        cwd=built, env=clean_environment(RELEASE="3.10"), stdin=subprocess.DEVNULL,
         capture_output=True, text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -184,7 +184,7 @@ def test_install(built):
     """
     done = subprocess.run(
         ["sh", "ci/sandbox", "sh", "-c", script],
-        cwd=built, env=clean_environment(), stdin=subprocess.DEVNULL,
+        cwd=built, env=clean_environment(RELEASE="3.10"), stdin=subprocess.DEVNULL,
         capture_output=True, text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr

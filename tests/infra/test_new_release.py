@@ -94,6 +94,41 @@ def test_what_it_says_comes_next_works(supported):
     assert entry not in try_on(supported, tarball, 0).stdout
 
 
+@pytest.mark.parametrize("version", ["3.10.99", "3.12.0"])
+def test_the_way_to_a_complete_series(supported, version):
+    """One hunk is rejected, one patch left out; what is said leads to the end."""
+    line = version.rpartition(".")[0]
+    tree = made(supported, version, smtp=replaced(smtp, 30), tls=replaced(tls, 20))
+    tarball = pack(tree)
+    done = try_on(supported, tarball, 1)
+    steps = [step[2:] for step in done.stdout.splitlines() if step.startswith("- ")]
+    entry = next(text for text in done.stdout.splitlines() if text.startswith(line + "\t"))
+    supported.write("ci/upstream.table", entry + "\n")
+
+    for step in [step for step in steps if step.startswith("cp ")]:
+        supported.ok("sh", "-c", step)
+    edit = next(step for step in steps if step.endswith(" edit"))
+    assert edit == f"make RELEASE={line} POSTFIX_SOURCE={tarball} edit"
+    supported.ok(*edit.split())
+    for name, lines in ((SMTP, smtp), (TLS, tls)):
+        file = supported.path / f"build/edit-{version}" / name
+        file.write_text(file.read_text().replace("other\n", "other\n// by hand\n"))
+    refresh = f"make RELEASE={line} refresh"
+    assert any(step.startswith(refresh + " ") for step in steps)
+    supported.fails(f"no patch has {TLS} yet", *refresh.split())
+    supported.ok(*refresh.split(), "PATCH=two.patch")
+    left_out = f"patches/{line}/two.patch"
+    if line != "3.10":
+        assert "headers of the patches that were left out: patches/3.10" in steps
+        supported.write(left_out, TWO.split("---")[0] + supported.read(left_out))
+        supported.ok(*edit.split())
+    assert supported.read(left_out).startswith("Two: another file")
+    assert supported.read(f"patches/{line}/series") == "one.patch\ntwo.patch\n"
+    assert f"make RELEASE={line} lint" in steps
+    lint = supported.ok("make", f"RELEASE={line}", "lint")
+    assert f"on Postfix {version}: 2 patches, 4 added and 0 removed" in lint.stdout
+
+
 def test_offset(supported):
     """Applies, and the new series has the new line numbers."""
     moved = smtp[:20] + ["new\n"] * 7 + smtp[20:]
@@ -168,7 +203,7 @@ def test_patch_that_upstream_has_taken(supported):
     assert "+// ours, after tls line 20\n" in supported.read(
         "build/new-release-3.12.0/two.patch.rej"
     )
-    assert "the headers of patches that were left out: patches/3.10" in done.stdout
+    assert "headers of the patches that were left out: patches/3.10" in done.stdout
 
 
 def test_hunk_taken_by_upstream_does_not_hide_the_others(supported):
@@ -267,6 +302,7 @@ def test_new_patch_level_of_a_supported_line(supported, changed, status, summary
     assert summary in done.stdout.splitlines()[-1]
     assert "started" not in done.stdout
     assert patches(supported) == before
+    assert (supported.path / "build/new-release-3.10.99/patches").exists() == bool(status)
     # What the next build uses is not what was only tried.
     assert not (supported.path / "build/upstream").exists()
 

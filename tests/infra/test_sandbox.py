@@ -15,7 +15,7 @@ def sandbox(built, *args, **more):
     more.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run(
         ["sh", "ci/sandbox", *map(str, args)],
-        cwd=built, env=clean_environment(), capture_output=True, text=True,
+        cwd=built, env=clean_environment(RELEASE="3.10"), capture_output=True, text=True,
         timeout=300, **more,
     )
 
@@ -137,7 +137,7 @@ def test_killed(built, tmp_path, number):
         ["sh", "ci/sandbox", "--bind", ready, "sh", "-c",
          "postfix start; (exec setsid sh -c 'sleep 1000; :' $0) & touch $1; wait",
          mark, ready / "yes"],
-        cwd=built, env=clean_environment(), stdin=subprocess.DEVNULL,
+        cwd=built, env=clean_environment(RELEASE="3.10"), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     wait_until((ready / "yes").exists, "the clone does not start")
