@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -30,6 +31,13 @@ esac
 def layout(tmp_path):
     config = tmp_path / "config"
     config.mkdir()
+    shutil.copytree(TOP / "ci", tmp_path / "ci")
+    script = tmp_path / "ci/installed-layout"
+
+    def edit(old, new):
+        text = script.read_text()
+        assert old in text
+        script.write_text(text.replace(old, new))
 
     def run(*options, types="hash", sasl="cyrus", myorigin="example.com",
             shlib="/usr/lib/postfix"):
@@ -38,7 +46,7 @@ def layout(tmp_path):
                                            myorigin=myorigin, shlib=shlib))
         program.chmod(0o755)
         done = subprocess.run(
-            ["sh", TOP / "ci/installed-layout", *options], text=True,
+            ["sh", script, *options], text=True,
             env={**os.environ, "PATH": "%s:/usr/bin:/bin" % tmp_path},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
@@ -47,6 +55,7 @@ def layout(tmp_path):
         return done.returncode, words[:2], arguments, done.stderr
 
     run.config = config
+    run.edit = edit
     return run
 
 
@@ -75,20 +84,31 @@ def test_origin_from_a_file(layout):
     assert "-DMYORIGIN_FROM_FILE" in arguments["CCARGS"].split()
 
 
-def test_missing_header(layout):
-    """With whatever this machine has no headers for; nobody has all of them."""
-    package_of = {"mysql": "default-libmysqlclient-dev", "pgsql": "libpq-dev",
-                  "ldap": "libldap-dev", "sqlite": "libsqlite3-dev"}
-    failed = [name for name in package_of if layout(types=name)[0] == 1]
-    assert failed
-    name = failed[0]
+@pytest.mark.parametrize("what, name, header, package", [
+    ("sqlite: tables", "sqlite", "sqlite3.h", "libsqlite3-dev"),
+    ("TLSRPT", "tlsrpt", "tlsrpt.h", "libtlsrpt0-dev"),
+])
+def test_missing_header(layout, what, name, header, package):
+    layout.edit(header, "no-such-header.h")
+    (layout.config / "makedefs.out").write_text(
+        "# CCARGS=-DUSE_TLS -DUSE_%s\n" % name.upper())
     status, command, _, errors = layout(types="hash " + name)
     assert (status, command) == (1, [])
-    assert "error: to build %s: tables, install %s (or: --without %s)" % (
-        name, package_of[name], name) in errors
+    assert "error: to build %s, install %s (or: --without %s)" % (
+        what, package, name) in errors
     status, _, arguments, _ = layout("--without", name, types="hash " + name)
     assert status == 0
-    assert name not in str(arguments).lower()
+    assert name not in str(arguments["CCARGS"]).lower()
+    assert name not in str(arguments["AUXLIBS"])
+
+
+def test_tlsrpt(layout):
+    layout.edit("tlsrpt.h", "stdio.h")
+    (layout.config / "makedefs.out").write_text("# CCARGS=-DUSE_TLS -DUSE_TLSRPT\n")
+    status, _, arguments, _ = layout()
+    assert status == 0
+    assert "-DUSE_TLSRPT" in arguments["CCARGS"].split()
+    assert "-ltlsrpt" in arguments["AUXLIBS"].split()
 
 
 def test_sasl_configuration_in_debians_place(layout):
