@@ -44,6 +44,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pki  # noqa: E402
+import rpk  # noqa: E402
 
 TIMEOUT = 60                            # seconds a peer waits for its client
 
@@ -64,6 +65,7 @@ class Behaviour:
     starttls: str = "offer"                 # offer, absent, or a reply to it
     handshake: str = "complete"             # complete, close, alert, garbage, stall
     tickets: bool = True                    # lets clients resume sessions
+    raw_key: bool = False                   # no certificate for who wants none
     # How it talks.
     lmtp: bool = False
     greeting: str = ""                      # instead of 220 HOST ESMTP|LMTP
@@ -398,12 +400,14 @@ class Conversation:
             self.record("handshake", ok=False, error=error.reason)
             raise Gone("handshake failed: %s" % error.reason) from None
         tls = self.wire.tls
+        signature, cert_digest = issued.signature, issued.cert_digest
+        if behaviour.raw_key and rpk.agreed(tls):
+            signature, cert_digest = rpk.signature_name(signature), ""
         self.record("handshake", ok=True, protocol=tls.version(),
                     cipher=tls.cipher()[0], kex=key_exchange_group(flight),
                     sni=seen.get("sni") or "", resumed=tls.session_reused,
-                    cert_digest=issued.cert_digest,
-                    spki_digest=issued.spki_digest,
-                    signature=issued.signature)
+                    cert_digest=cert_digest, spki_digest=issued.spki_digest,
+                    signature=signature)
 
     def do_auth(self, rest):
         """AUTH PLAIN or LOGIN, checked against the real passwords."""
@@ -517,7 +521,8 @@ class Peers:
     def tls_context(self, behaviour):
         issued = self.issued(behaviour)
         wanted = (issued, behaviour.addr, behaviour.port, behaviour.tls,
-                  behaviour.curve, behaviour.ciphers, behaviour.tickets)
+                  behaviour.curve, behaviour.ciphers, behaviour.tickets,
+                  behaviour.raw_key)
         with self._lock:
             if wanted not in self._contexts:
                 context = self.pki.context(issued, *behaviour.tls)
@@ -528,6 +533,8 @@ class Peers:
                 if not behaviour.tickets:
                     context.num_tickets = 0
                     context.options |= ssl.OP_NO_TICKET
+                if behaviour.raw_key:
+                    rpk.offer(context)
                 self._contexts[wanted] = context
             return self._contexts[wanted], issued
 

@@ -15,6 +15,8 @@ import subprocess
 SINCE = {
     # Policy table entries can name the hosts of an MTA-STS policy.
     "sts-attributes": "3.10",
+    # Servers may show a raw public key, if OpenSSL (3.2) can.
+    "raw-public-keys": "3.9",
     # A message can ask for delivery without TLS.
     "tls-required-header": "3.10",
     # A sender can ask for TLS on the whole way.

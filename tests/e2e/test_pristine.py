@@ -65,6 +65,7 @@ def test_something_is_compared(runs):
 # What Postfix has, is seen in a parameter that came with it, ...
 PARAMETERS = {
     "sts-attributes": "smtp_tls_enforce_sts_mx_patterns",
+    "raw-public-keys": "smtp_tls_enable_rpk",
     "tls-required-header": "tls_required_enable",
     "requiretls": "requiretls_enable",
     "tls-status": "smtp_log_tls_feature_status",
