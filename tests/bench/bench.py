@@ -68,7 +68,7 @@ class Side:
              str(OUTPUT)],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
-        self._answer()
+        self.version = self._answer()["version"]
 
     def _answer(self):
         line = self.process.stdout.readline()
@@ -94,6 +94,11 @@ class Bench:
         self.options = options
         self.rows = []
         self.sides = {name: Side(name) for name in ("patched", "pristine")}
+
+    def version(self):
+        versions = {side.version for side in self.sides.values()}
+        assert len(versions) == 1, versions
+        return versions.pop()
 
     def row(self, name, unit, patched, pristine, goal="", met=None,
             digits=1, **more):
@@ -288,9 +293,9 @@ def main():
     bench = Bench(options)
     bench.run()
     (BUILD / "bench.json").write_text(json.dumps(bench.rows, indent=1) + "\n")
-    text = "Measured on %s, in %d minutes: %s.\n\n%s" % (
+    text = "Measured on %s, in %d minutes: Postfix %s, %s.\n\n%s" % (
         time.strftime("%Y-%m-%d"), (time.time() - began + 59) // 60,
-        machine(), table(bench.rows))
+        bench.version(), machine(), table(bench.rows))
     print(text)
     if options.document:
         document(options.document, text)

@@ -129,9 +129,10 @@ class Side:
         self.output = output
         self.profiles = output / ("profile." + kind)
         # It is not installed, but its libraries are.
-        self.source, = map(str, ROOT.glob(
-            "build/%spostfix-[0-9]*/bin/smtp-source"
-            % ("pristine/" if kind == "pristine" else "")))
+        self.source = postfix.run(
+            "sh", str(ROOT / "ci/prepare"),
+            *(["--pristine"] if kind == "pristine" else [])
+        ).strip() + "/bin/smtp-source"
         pki = Pki("/var/tmp/bench-pki")
         issued = pki.get(Cert(), SINK)
         both = Path("/var/tmp/sink.pem")
@@ -308,7 +309,9 @@ def main():
     os.dup2(2, 1)                       # whatever is printed is not an answer
     kind, output = sys.argv[1:]
     side = Side(kind, Path(output))
-    answers.write("{}\n")              # ready
+    answers.write(json.dumps({          # ready
+        "version": postfix.run("postconf", "-h", "mail_version").strip()})
+                  + "\n")
     answers.flush()
     for line in sys.stdin:
         command = json.loads(line)

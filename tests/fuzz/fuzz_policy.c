@@ -40,10 +40,20 @@ static int dns_says;
 #define DNS_INSECURE_MX		4
 #define DNS_CHOICES		5
 
+ /*
+  * Postfix 3.9 and later support raw public keys, which have a fingerprint of
+  * the key only.
+  */
+#ifdef TLS_CERT_FLAG_PRESENT
+#define PKEY_ONLY(arg)
+#else
+#define PKEY_ONLY(arg)	arg,
+#endif
+
 extern const char *__wrap_maps_find(MAPS *, const char *, int);
 extern TLS_DANE *__wrap_tls_dane_resolve(unsigned, const char *, DNS_RR *, int);
 extern int __wrap_tls_dane_load_trustfile(TLS_DANE *, const char *);
-extern void __wrap_tls_dane_add_fpt_digests(TLS_DANE *, int, const char *, const char *, int);
+extern void __wrap_tls_dane_add_fpt_digests(TLS_DANE *, PKEY_ONLY(int) const char *, const char *, int);
 
 const char *__wrap_maps_find(MAPS *unused_maps, const char *unused_name,
 			             int unused_flags)
@@ -68,7 +78,8 @@ static void add_tlsa(TLS_DANE *dane)
     dane->tlsa = tlsa;
 }
 
-void    __wrap_tls_dane_add_fpt_digests(TLS_DANE *dane, int unused_pkey_only,
+void    __wrap_tls_dane_add_fpt_digests(TLS_DANE *dane,
+				            PKEY_ONLY(int unused_pkey_only)
 					        const char *digest,
 				         const char *unused_delim, int unused_mode)
 {

@@ -26,6 +26,7 @@
 #include <mail_params.h>
 #undef STR
 #include "smtp.h"
+#include <tls_fallback_compat.h>
 
  /*
   * The streams that smtp_session_activate() reads properties from. It does

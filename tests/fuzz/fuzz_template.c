@@ -21,6 +21,7 @@
 #include <tls.h>
 #include <tls_audit.h>
 #include <tls_fallback.h>
+#include <tls_fallback_compat.h>
 
 /* check_line - expand, and look at the result */
 
@@ -78,7 +79,7 @@ static void check_template(const char *template, char *text)
 
     session.kex_name = "DHE";
     session.srvr_sig_curve = 0;
-    session.stoc_rpk = 1;
+    audit.rpk = 1;
     check_line(template, &audit);
 }
 

@@ -1,6 +1,6 @@
 """Tests of posttls-audit(1).
 
-The program is $POSTTLS_AUDIT, default the newest build/postfix-*/bin. Golden
+The program is $POSTTLS_AUDIT, default that of the build tree (ci/prepare). Golden
 reports are in the source directory, where upstream's `make tests' finds them.
 """
 
@@ -34,9 +34,11 @@ def find_program():
     named = os.environ.get("POSTTLS_AUDIT")
     if named:
         return pathlib.Path(named).resolve()
-    found = sorted((TOP / "build").glob("postfix-*/bin/posttls-audit"))
-    assert found, "no posttls-audit; run `make', or set POSTTLS_AUDIT"
-    return found[-1]
+    tree = subprocess.run(["sh", TOP / "ci/prepare"], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout.strip()
+    program = pathlib.Path(tree, "bin/posttls-audit")
+    assert program.is_file(), "no posttls-audit; run `make', or set POSTTLS_AUDIT"
+    return program
 
 
 PROGRAM = find_program()

@@ -148,6 +148,7 @@ class Soak:
             self.reloads += 1
 
     def run(self):
+        self.version = postfix.run("postconf", "-h", "mail_version").strip()
         self.world.start()
         threads = [threading.Thread(target=work, daemon=True, args=(
             random.Random(self.random.random()),))
@@ -305,6 +306,7 @@ class Soak:
         kills = Counter(program for _, program, _ in self.kills)
         result = {
             "postfix": "pristine" if self.options.plain else "patched",
+            "version": self.version,
             "seed": self.options.seed,
             "messages": len(self.submitted),
             "recipients": sum(len(recipients) for _, recipients
