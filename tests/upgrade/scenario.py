@@ -4,11 +4,14 @@
 usage: scenario.py debian DIRECTORY     Debian's own packages, from DIRECTORY
        scenario.py upstream             what ci/sandbox --pristine has installed
 
+The release line to upgrade to is $RELEASE.
+
 What must hold is stated with check(); the first one that does not ends the
 scenario with exit status 1.
 """
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -314,14 +317,22 @@ def debian(directory):
     command = shell("ci/installed-layout 2>/dev/null", cwd=TOP)
     print(command)
     shell(command, cwd=TOP)
+    # From here on `make' knows by itself.
+    wanted = os.environ.pop("RELEASE")
+    release = run("sh", "ci/prepare", "--release", cwd=TOP).strip()
+    check(release == wanted, "`make' is for the release line of `make makefiles'")
+    tree = Path(run("sh", "ci/prepare", cwd=TOP).strip())
+    version = tree.name.partition("-")[2]
     shell("make", cwd=TOP)
     system.stop()
     shell("make upgrade", cwd=TOP)
     compare_configuration(before)
-    programs = [path for path in files_before if path.startswith("/usr/lib/postfix/sbin/")
-                and path.rsplit("/", 1)[1] in ("smtp", "qmgr", "master")]
-    for path in programs:
-        check(b"3.10." in Path(path).read_bytes(), "%s was replaced" % path)
+    check(run("postconf", "-h", "mail_version") == version + "\n"
+          and version.startswith(release + "."), "it is Postfix %s now" % version)
+    for name in ("smtp", "qmgr", "master"):
+        path = "/usr/lib/postfix/sbin/" + name
+        check(path in files_before and Path(path).read_bytes()
+              == (tree / "libexec" / name).read_bytes(), "%s was replaced" % path)
     shell("postfix start")
     pcre_table_works()
     system.repair_and_flush()

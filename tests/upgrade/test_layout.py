@@ -17,7 +17,7 @@ case $1 in
 -a|-A) printf '%s\\n' {sasl}; exit;;
 esac
 case $2 in
-mail_version) echo 3.10.13;;
+mail_version) echo {version};;
 myorigin) echo {myorigin};;
 config_directory) echo {config};;
 meta_directory) echo {config};;
@@ -32,6 +32,7 @@ def layout(tmp_path):
     config = tmp_path / "config"
     config.mkdir()
     shutil.copytree(TOP / "ci", tmp_path / "ci")
+    (tmp_path / "patches").symlink_to(TOP / "patches")
     script = tmp_path / "ci/installed-layout"
 
     def edit(old, new):
@@ -40,14 +41,16 @@ def layout(tmp_path):
         script.write_text(text.replace(old, new))
 
     def run(*options, types="hash", sasl="cyrus", myorigin="example.com",
-            shlib="/usr/lib/postfix"):
+            shlib="/usr/lib/postfix", version="3.10.13", release=""):
         program = tmp_path / "postconf"
         program.write_text(POSTCONF.format(types=types, sasl=sasl, config=config,
-                                           myorigin=myorigin, shlib=shlib))
+                                           myorigin=myorigin, shlib=shlib,
+                                           version=version))
         program.chmod(0o755)
         done = subprocess.run(
             ["sh", script, *options], text=True,
-            env={**os.environ, "PATH": "%s:/usr/bin:/bin" % tmp_path},
+            env={**os.environ, "PATH": "%s:/usr/bin:/bin" % tmp_path,
+                 "RELEASE": release},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         words = shlex.split(done.stdout.replace("\\\n", " "))
@@ -70,6 +73,36 @@ def test_command(layout):
     assert arguments["AUXLIBS_PCRE"] == "-lpcre2-8"
     assert arguments["daemon_directory"] == "/usr/lib/my postfix"
     assert arguments["shared"] == arguments["dynamicmaps"] == "yes"
+
+
+NEWEST = max((path.parent.name for path in TOP.glob("patches/*/series")),
+             key=lambda name: [int(number) for number in name.split(".")])
+
+
+@pytest.mark.parametrize("installed, chosen", [
+    ("3.7.11", "3.7"), ("3.10.13", "3.10"), ("3.10-20250117", "3.10"),
+    ("3.5.25", NEWEST), ("3.8.6", NEWEST), ("99.0.1", None),
+])
+def test_same_release_line_or_the_newest(layout, installed, chosen):
+    status, _, arguments, errors = layout(version=installed)
+    assert (status, arguments.get("RELEASE")) == (int(chosen is None), chosen)
+    assert ("no patches for a Postfix that is as new" in errors) == (chosen is None)
+    assert "is older" not in errors
+
+
+@pytest.mark.parametrize("installed, wanted, older", [
+    ("3.7.11", "3.10", False), ("3.7.11", "3.7", False), ("3.10.13", "3.7", True),
+])
+def test_release_line_that_was_asked_for(layout, installed, wanted, older):
+    status, _, arguments, errors = layout(version=installed, release=wanted)
+    assert (status, arguments["RELEASE"]) == (0, wanted)
+    assert ("note: Postfix %s is older" % wanted in errors) == older
+
+
+def test_release_line_without_patches(layout):
+    status, command, _, errors = layout(release="2.3")
+    assert (status, command) == (1, [])
+    assert "Postfix 2.3 is not supported" in errors
 
 
 def test_less_than_the_defaults(layout):
