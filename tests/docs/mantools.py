@@ -22,6 +22,11 @@ def findings(tree):
     with tempfile.TemporaryDirectory() as tools:
         subprocess.run(["cc", "-w", "-o", tools + "/comment",
                         tree / "mantools/comment.c"], check=True)
+        # As later releases have it in mantools/dehtml: with the default width,
+        # words are cut in two where a line is too long.
+        lynx = Path(tools, "lynx")
+        lynx.write_text("#!/bin/sh\nexec /usr/bin/lynx -width=256 \"$@\"\n")
+        lynx.chmod(0o755)
         env = {**os.environ, "PATH": tools + ":" + os.environ["PATH"],
                "LD_LIBRARY_PATH": str(tree / "lib"),
                "MAIL_CONFIG": str(tree / "conf"), "LC_ALL": "C"}

@@ -16,6 +16,7 @@ from pathlib import Path
 E2E = Path(__file__).resolve().parents[1] / "e2e"
 sys.path.insert(0, str(E2E))
 
+import releases  # noqa: E402
 from peer import Behaviour, Peers, Transcript  # noqa: E402
 from pki import Cert, Pki  # noqa: E402
 from postfix import MailLog, POLL, require_sandbox, run  # noqa: E402
