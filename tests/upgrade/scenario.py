@@ -285,14 +285,22 @@ def take_it_back(system):
     run("postfix", "reload")
 
 
+def before_each_start():
+    """What the service of Debian's package does before it starts Postfix."""
+    unit = Path("/usr/lib/systemd/system/postfix.service").read_text()
+    if "ExecStartPre=+postfix check" in unit:
+        shell("postfix check")          # Debian 13: that runs the script
+    else:
+        shell("/usr/lib/postfix/configure-instance.sh -")
+
+
 def debian(directory):
     """From Debian's package, with its layout, and back to it."""
     def install():
         shell("dpkg -i %s/*.deb" % directory,
               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                    "DEBIAN_FRONTEND": "noninteractive"})
-        # What the package's service does before each start.
-        shell("/usr/lib/postfix/configure-instance.sh -")
+        before_each_start()
 
     Path("/usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
     Path("/usr/sbin/policy-rc.d").chmod(0o755)
@@ -309,7 +317,7 @@ def debian(directory):
     system = MailSystem()
     system.start()
     # As the resolver's address is written after the package was configured.
-    shell("/usr/lib/postfix/configure-instance.sh -")
+    before_each_start()
     system.mail("user@example.com")
     system.fill_queues()
 
