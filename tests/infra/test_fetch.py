@@ -194,7 +194,7 @@ class Archive:
             check=True, **more,
         )
 
-    def publish(self, version, suite="trixie", with_file=True):
+    def publish(self, version, suite="trixie", with_file=True, revision="1"):
         """Offer a source package of Postfix."""
         pool = self.root / "pool"
         pool.mkdir(parents=True, exist_ok=True)
@@ -207,10 +207,10 @@ class Archive:
         index = dist / "main/source/Sources"
         index.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256(data).hexdigest()
-        dsc = f"{'0' * 64} 1 postfix_{version}-1.dsc"
+        dsc = f"{'0' * 64} 1 postfix_{version}-{revision}.dsc"
         index.write_text(
             f"Package: postfix\nFormat: 3.0 (quilt)\nBinary: postfix\n"
-            f"Version: {version}-1\nMaintainer: nobody\nArchitecture: any\n"
+            f"Version: {version}-{revision}\nMaintainer: nobody\nArchitecture: any\n"
             f"Directory: pool\nChecksums-Sha256:\n {dsc}\n"
             f" {digest} {len(data)} {name}\n\n"
         )

@@ -1,0 +1,174 @@
+"""What is in the packages, and how they are made."""
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+WORDS = ["smtp_tls_fallback_level", "smtp_tls_audit_template"]
+
+
+def dpkg_deb(option, file):
+    return subprocess.run(["dpkg-deb", option, file], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def names(file):
+    """The files of a package, versions apart."""
+    return {line.split()[5].split(" -> ")[0]
+            for line in dpkg_deb("--contents", file).splitlines()
+            if not line.startswith("d")}
+
+
+def content(file, name):
+    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", file], check=True,
+                         stdout=subprocess.PIPE).stdout
+    data = subprocess.run(["tar", "-xO", "./" + name.lstrip("./")], input=tar,
+                          check=True, stdout=subprocess.PIPE).stdout
+    if name.endswith(".gz"):
+        data = subprocess.run(["gzip", "-dc"], input=data, check=True,
+                              stdout=subprocess.PIPE).stdout
+    return data.decode(errors="replace")
+
+
+def field(file, name):
+    return subprocess.run(["dpkg-deb", "--field", file, name], check=True,
+                          text=True, stdout=subprocess.PIPE).stdout.strip()
+
+
+def below(lower, higher):
+    return subprocess.run(["dpkg", "--compare-versions", lower, "lt",
+                           higher]).returncode == 0
+
+
+def test_version_between_debians(packages):
+    debian, ours = packages.debian, packages.version
+    assert below(debian, ours)
+    assert below(debian + "+b1", ours), "a rebuild of Debian's hides ours"
+    match = re.fullmatch(r"(.*\+deb\d+u)(\d+)", debian)
+    assert match, "the test has to learn what comes after " + debian
+    assert below(ours, match[1] + str(int(match[2]) + 1))
+    assert below(ours, debian + ".1")
+
+
+def test_same_packages_as_debians(packages):
+    for debians in packages.debian_directory.glob("*.deb"):
+        name = debians.name.split("_")[0]
+        ours = packages.ours(name)
+        assert field(ours, "Version") == packages.version
+        assert field(ours, "Maintainer") == field(debians, "Maintainer")
+
+
+def test_only_our_files_are_new(packages):
+    new, missing = set(), set()
+    for debians in packages.debian_directory.glob("*.deb"):
+        name = debians.name.split("_")[0]
+        theirs, ours = names(debians), names(packages.ours(name))
+        new |= {(name, file) for file in ours - theirs}
+        missing |= {(name, file) for file in theirs - ours}
+    assert not missing
+    readme = "./usr/share/doc/postfix/TLS_FALLBACK_README.gz"
+    assert new == {
+        ("postfix", "./usr/sbin/posttls-audit"),
+        ("postfix", "./usr/share/man/man1/posttls-audit.1.gz"),
+        ("postfix-doc", readme),
+        ("postfix-doc", "./usr/share/doc/postfix/html/TLS_FALLBACK_README.html"),
+        ("postfix-doc", "./usr/share/doc/postfix/html/posttls-audit.1.html"),
+    }
+
+
+@pytest.mark.parametrize("package, pattern, words", [
+    ("postfix", r"man5/postconf\.5\.gz", WORDS),
+    ("postfix", r"man8/smtp\.8(postfix)?\.gz", WORDS),
+    ("postfix", r"man1/posttls-audit\.1\.gz", ["posttls"]),
+    ("postfix-doc", r"html/postconf\.5\.html", WORDS),
+    ("postfix-doc", r"html/smtp\.8\.html", WORDS),
+    ("postfix-doc", r"html/TLS_README\.html", ["TLS_FALLBACK_README"]),
+    ("postfix-doc", r"doc/postfix/TLS_README\.gz", ["TLS_FALLBACK_README"]),
+    ("postfix-doc", r"doc/postfix/TLS_FALLBACK_README\.gz", WORDS),
+])
+def test_documentation_is_rendered(packages, package, pattern, words):
+    file = packages.ours(package)
+    name, = [name for name in names(file) if re.search(pattern + "$", name)]
+    text = content(file, name)
+    for word in words:
+        assert word in text, name
+
+
+def test_program_uses_what_it_is_linked_with(packages):
+    """dpkg-shlibdeps has seen posttls-audit: it needs zlib."""
+    assert re.search(r"\bzlib1g\b", field(packages.ours("postfix"), "Depends"))
+
+
+def test_file_list_of_postfix(packages):
+    """What `postfix set-permissions' works on has our files, as installed."""
+    lists = {"postfix": "./etc/postfix/postfix-files"}
+    doc_list = "./etc/postfix/postfix-files.d/doc.files"
+    if doc_list in names(packages.ours("postfix-doc")):
+        lists["postfix-doc"] = doc_list
+    text = "".join(content(packages.ours(package), name)
+                   for package, name in lists.items())
+    assert "$command_directory/posttls-audit:" in text
+    assert "$manpage_directory/man1/posttls-audit.1.gz:" in text
+    if "postfix-doc" in lists:
+        assert "$readme_directory/TLS_FALLBACK_README.gz:" in text
+        assert "$html_directory/TLS_FALLBACK_README.html:" in text
+
+
+def test_source_package(packages, tmp_path):
+    """It unpacks without fuzz; our patches are behind Debian's, and say why."""
+    dsc, = packages.directory.glob("*.dsc")
+    done = subprocess.run(["dpkg-source", "--no-check", "-x", dsc, tmp_path / "x"],
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    patches = tmp_path / "x/debian/patches"
+    series = [line.split()[0] for line in (patches / "series").read_text().splitlines()
+              if line.strip() and not line.startswith("#")]
+    ours = [name for name in series if name.startswith("tls-fallback/")]
+    assert ours == series[-len(ours):]
+    for name in ours:
+        text = (patches / name).read_text(errors="replace")
+        for header in ("Description: ", "Author: ", "Forwarded: ", "Last-Update: "):
+            assert re.search("^" + header, text, re.M), name
+    assert (tmp_path / "x/src/posttls-audit/posttls-audit.c").exists()
+
+
+def changed(patch, sign):
+    """File and text of the lines that a patch adds (+) or removes (-)."""
+    file = None
+    for line in patch.read_text().splitlines():
+        if line.startswith("+++ b/"):
+            file = line[6:]
+        elif file and line.startswith(sign) and not line.startswith(sign * 3):
+            yield file, line[1:]
+
+
+@pytest.mark.parametrize("special", sorted(TOP.glob("patches/debian/*/debian.patch")),
+                         ids=lambda path: path.parent.name)
+def test_debians_variant_is_the_same_change(special):
+    """What stands in for parts of the series has neither more nor less."""
+    series = TOP / "patches" / special.parent.name
+    names = [line.split()[0] for line in (series / "series").read_text().splitlines()
+             if line.strip() and not line.startswith("#")]
+    files = {file for file, _ in changed(special, "+")}
+
+    def without_suffix(lines):
+        return Counter((file, re.sub(r"(README|\.\d)\.gz:", r"\1:", text))
+                       for file, text in lines if file in files)
+
+    for sign in "+-":
+        plain = [pair for name in names for pair in changed(series / name, sign)]
+        assert without_suffix(changed(special, sign)) == without_suffix(plain)
+
+
+def test_same_again_is_quick(packages):
+    done = subprocess.run(["sh", "ci/deb"], cwd=TOP, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert "nothing has changed since the last time" in done.stderr
+    assert done.stdout == packages.summary

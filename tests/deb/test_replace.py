@@ -1,0 +1,19 @@
+"""Our packages in the place of Debian's, and back, in a clone; see replace.py."""
+
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+def test_upgrade_and_back(packages, dependencies):
+    directories = [packages.debian_directory, dependencies]
+    binds = [word for directory in (packages.directory, *directories)
+             for word in ("--bind", directory)]
+    done = subprocess.run(
+        ["sh", "ci/sandbox", "--bare", *binds, "/usr/bin/python3",
+         "tests/deb/replace.py", packages.summary, *directories],
+        cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("scenario complete\n")

@@ -1,0 +1,124 @@
+"""ci/deb: which source package it takes, and the version of what it makes of it.
+
+Asked with --show, of an archive of our own; what is built of the real one is
+tested in tests/deb.
+"""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from test_fetch import NO_NETWORK, archive  # noqa: F401
+
+with open("/etc/os-release") as file:
+    OS_RELEASE = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+CODENAME = OS_RELEASE["VERSION_CODENAME"]
+NUMBER = OS_RELEASE["VERSION_ID"].strip('"')
+
+
+@pytest.fixture
+def show(bare, archive):  # noqa: F811
+    def run(revision="1", version="3.10.99", check=bare.ok, **env):
+        archive.publish(version, suite=CODENAME, revision=revision)
+        done = archive.fetch(
+            bare, lambda *command, **more: check(*command, **more, **env),
+            "ci/deb", "--show")
+        return done.stdout.split()
+
+    return run
+
+
+def below(lower, higher):
+    return subprocess.run(["dpkg", "--compare-versions", lower, "lt",
+                           higher]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "revision, higher",
+    [
+        # From the development branch, as in a new release; the first update.
+        ("1", ["1+deb%su1" % NUMBER, "1.1", "2"]),
+        # A stable or security update.
+        ("0+deb%su1" % NUMBER, ["0+deb%su2" % NUMBER, "0+deb%su1.1" % NUMBER, "1"]),
+        ("0+deb%su9" % NUMBER, ["0+deb%su10" % NUMBER, "1"]),
+    ],
+)
+def test_version(show, revision, higher):
+    debian, ours = show(revision)
+    assert debian == "3.10.99-" + revision
+    for lower in (debian, debian + "+b1", debian + "+b12"):
+        assert below(lower, ours)
+    for version in higher:
+        assert below(ours, "3.10.99-" + version)
+    assert below(ours, "3.10.100-1")
+
+
+def test_version_follows_the_commit(show, bare):
+    """The same for the same commit, higher for each change."""
+    def git(*command, date="2026-01-02T03:04:05Z"):
+        subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@example.com",
+                        *command], cwd=bare.path, check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "GIT_COMMITTER_DATE": date,
+                            "GIT_AUTHOR_DATE": date})
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    _, first = show()
+    assert first.endswith("+tlsfallback20260102.030405")
+    bare.write("README", "of no importance to the packages\n")
+    assert show()[1] == first
+    file = bare.write("postfix/src/tls/tls_sample.c", "int     x;\n")
+    os.utime(file, (1800000000, 1800000000))
+    _, edited = show()
+    assert edited.endswith("+tlsfallback20270115.080000")
+    assert below(first, edited)
+    git("commit", "-q", "-a", "-m", "second", date="2026-01-02T03:04:06Z")
+    _, second = show()
+    assert below(first, second)
+
+
+def test_version_without_git(show, bare):
+    for directory in ("postfix", "patches", "ci"):
+        for file in (bare.path / directory).rglob("*"):
+            os.utime(file, (1700000000, 1700000000))
+    assert show()[1].endswith("+tlsfallback20231114.221320")
+
+
+def test_newest_is_taken_and_kept_offline(show, bare, archive):  # noqa: F811
+    show("0+deb%su9" % NUMBER)
+    assert show("0+deb%su10" % NUMBER)[0] == "3.10.99-0+deb%su10" % NUMBER
+    # The archive is gone, what its index had is not.
+    archive.root.rename(archive.root.parent / "gone")
+    done = archive.fetch(bare, bare.ok, "ci/deb", "--show")
+    assert done.stdout.split()[0] == "3.10.99-0+deb%su10" % NUMBER
+    assert "warning: not all indexes could be renewed" in done.stderr
+
+
+def test_line_without_series(show, bare):
+    show(version="3.9.1", check=lambda *command, **more: bare.fails(
+        "Postfix 3.9 is not supported", *command, **more))
+
+
+def test_other_line_was_asked_for(show, bare):
+    show(RELEASE="3.7", check=lambda *command, **more: bare.fails(
+        "%s has Postfix 3.10.99-1; RELEASE=3.7 cannot be made from it" % CODENAME,
+        *command, **more))
+
+
+def test_no_network_and_empty_cache(bare):
+    bare.fails("cannot be reached", "ci/deb", "--show", prefix=NO_NETWORK)
+
+
+def test_not_debian(bare):
+    other = bare.path.parent / "os-release"
+    other.write_text('ID=fedora\nPRETTY_NAME="Fedora Linux 43"\n')
+    done = bare.fails(
+        "this is Fedora Linux 43", "ci/deb",
+        prefix=("unshare", "--mount", "sh", "-c",
+                'mount --bind %s "$(readlink -f /etc/os-release)" && exec "$0" "$@"'
+                % other))
+    assert re.search("INSTALL tells", done.stderr)
+    assert bare.leftovers() == []
