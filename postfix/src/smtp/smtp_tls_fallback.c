@@ -577,8 +577,9 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 
     /*
      * Without trusted certification authorities, at all levels except
-     * "verify" and "secure", there is nothing but the match. Postfix before
-     * 3.8 does not say that a certificate is trusted, when no name matches.
+     * "verify" and "secure", there is nothing but the match. Before August
+     * 2025, a release does not say that a certificate is trusted when no name
+     * matches.
      */
 #define TRUSTED_OR_MISMATCH(ctx) \
 	(TLS_CERT_IS_TRUSTED(ctx) \
