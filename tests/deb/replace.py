@@ -141,7 +141,7 @@ def state():
         line.rstrip() for line in (CONFIG / "dynamicmaps.cf").read_text().splitlines())
     names = shell("find /etc/postfix /usr/sbin /usr/lib/postfix /usr/share/man"
                   " /usr/share/doc/postfix* /var/lib/postfix /var/spool/postfix"
-                  " -path '/var/spool/postfix/[acdfhim]*/*' -prune -o -print")
+                  " -path '/var/spool/postfix/*/*' -prune -o -print")
     return config, set(names.splitlines())
 
 
