@@ -29,6 +29,7 @@ NOBODY = 65534
 VOLATILE = [
     (re.compile(r"\[\d+\]"), "[PID]"),
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
+    (re.compile(r"/tmp/cc\w+\.o"), "OBJECT"),
     (re.compile(r"Makefile:\d+"), "Makefile:LINE"),
     (re.compile(r"\d+(\.\d+)?user.*"), "TIME"),
 ]
