@@ -22,7 +22,7 @@ myorigin) echo {myorigin};;
 config_directory) echo {config};;
 meta_directory) echo {config};;
 shlib_directory) echo {shlib};;
-daemon_directory) echo "/usr/lib/my postfix";;
+daemon_directory) echo {daemon};;
 esac
 """
 
@@ -41,11 +41,12 @@ def layout(tmp_path):
         script.write_text(text.replace(old, new))
 
     def run(*options, types="hash", sasl="cyrus", myorigin="example.com",
-            shlib="/usr/lib/postfix", version="3.10.13", release=""):
+            shlib="/usr/lib/postfix", version="3.10.13", release="",
+            daemon="'/usr/lib/my postfix'"):
         program = tmp_path / "postconf"
         program.write_text(POSTCONF.format(types=types, sasl=sasl, config=config,
                                            myorigin=myorigin, shlib=shlib,
-                                           version=version))
+                                           version=version, daemon=daemon))
         program.chmod(0o755)
         done = subprocess.run(
             ["sh", script, *options], text=True,
@@ -73,6 +74,15 @@ def test_command(layout):
     assert arguments["AUXLIBS_PCRE"] == "-lpcre2-8"
     assert arguments["daemon_directory"] == "/usr/lib/my postfix"
     assert arguments["shared"] == arguments["dynamicmaps"] == "yes"
+
+
+@pytest.mark.parametrize("command", ["debian-systemd-start", "start"])
+def test_service_with_a_command_of_its_own(layout, command):
+    script = layout.config / "postfix-script"
+    script.write_text("case $1 in\n%s) exit;;\nesac\n" % command)
+    status, _, arguments, remarks = layout(daemon=layout.config)
+    assert status == 0 and arguments["daemon_directory"] == str(layout.config)
+    assert ("postfix.service" in remarks) == (command == "debian-systemd-start")
 
 
 NEWEST = max((path.parent.name for path in TOP.glob("patches/*/series")),
