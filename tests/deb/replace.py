@@ -18,8 +18,8 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/upgrade"))
 
 from scenario import (CONFIG, LOG_FILE, Broken, MailSystem,  # noqa: E402
-                      administrators_commands, check, features_work, messages_in,
-                      run, shell, take_it_back, wait_until)
+                      administrators_commands, carry_out, check, features_work,
+                      messages_in, run, shell, take_it_back)
 
 PLUGINS = Path("/usr/lib/postfix")
 REPOSITORY = Path("/var/tmp/debians")
@@ -255,17 +255,5 @@ def scenario(summary, debians, dependencies):
     check(messages_in("maildrop") == 0, "empty maildrop")
 
 
-def main():
-    try:
-        scenario(*sys.argv[1:])
-    except (Broken, RuntimeError, TimeoutError) as fault:
-        print("FAILED: %s" % fault)
-        if LOG_FILE.exists():
-            print("".join(LOG_FILE.read_text().splitlines(keepends=True)[-40:]))
-        return 1
-    print("scenario complete")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(scenario, *sys.argv[1:]))

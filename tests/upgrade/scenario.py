@@ -397,10 +397,10 @@ def upstream():
     run("postfix", "stop")
 
 
-def main():
-    scenarios = {"debian": debian, "upstream": upstream}
+def carry_out(scenario, *arguments):
+    """The exit status; the end of the log where something does not hold."""
     try:
-        scenarios[sys.argv[1]](*sys.argv[2:])
+        scenario(*arguments)
     except (Broken, RuntimeError, TimeoutError) as fault:
         print("FAILED: %s" % fault)
         if LOG_FILE.exists():
@@ -408,6 +408,11 @@ def main():
         return 1
     print("scenario complete")
     return 0
+
+
+def main():
+    scenarios = {"debian": debian, "upstream": upstream}
+    return carry_out(scenarios[sys.argv[1]], *sys.argv[2:])
 
 
 if __name__ == "__main__":
