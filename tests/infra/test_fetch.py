@@ -333,6 +333,18 @@ def test_archive_hands_out_only_what_came_before(bare, archive):
         kept.unlink()
 
 
+def test_archive_whose_index_has_gone_on(bare, archive):
+    """The pool may have the pinned version for a while."""
+    archive.publish("3.11.1")
+    pool = archive.root / "pool/main/p/postfix"
+    pool.mkdir(parents=True)
+    before = source_tarball(pool / "postfix_3.10.98.orig.tar.gz", "3.10.98")
+    digest = hashlib.sha256(before.read_bytes()).hexdigest()
+    bare.write("ci/upstream.table", f"3.10 trixie 3.10.98 {digest}\n")
+    done = archive.fetch(bare, bare.ok, "ci/fetch-upstream", "3.10")
+    assert done.stdout.strip() == str(bare.cache / "postfix-3.10.98.tar.gz")
+
+
 def test_new_release_line(bare, archive):
     """One that the table does not have is in sid, if anywhere."""
     archive.publish("3.12.3", suite="sid")
