@@ -173,6 +173,12 @@ apply_series() {
     rm -f "$2.patch.log"
 }
 
+# html2text_has_styles - version 1, as upstream uses it; version 2 has none
+
+html2text_has_styles() {
+    html2text -style pretty </dev/null >/dev/null 2>&1
+}
+
 # added_files - what postfix/ has, as paths in the tree
 
 added_files() {

@@ -18,8 +18,9 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/upgrade"))
 
 from scenario import (CONFIG, LOG_FILE, Broken, MailSystem,  # noqa: E402
-                      administrators_commands, carry_out, check, features_work,
-                      messages_in, run, shell, take_it_back)
+                      administrators_commands, before_each_start, carry_out,
+                      check, features_work, messages_in, run, shell,
+                      take_it_back)
 
 PLUGINS = Path("/usr/lib/postfix")
 REPOSITORY = Path("/var/tmp/debians")
@@ -212,12 +213,11 @@ def scenario(summary, debians, dependencies):
     debian = installed()["postfix"]
     check(installed() == dict.fromkeys(names, debian),
           "Debian's packages %s are installed" % debian)
-    # What the package's service does before each start.
-    shell("/usr/lib/postfix/configure-instance.sh -")
+    before_each_start()
 
     system = MailSystem()
     system.start()
-    shell("/usr/lib/postfix/configure-instance.sh -")
+    before_each_start()
     make_tables()
     tables_work("Debian's package")
     system.mail("user@example.com")
