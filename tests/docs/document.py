@@ -117,7 +117,7 @@ VARIABLE = (                            # what differs from one run to the next
     (r"^(\S+)\[\d+\]: ", r"\1[PID]: "),
     (r"(: |queue_id=)(?:[0-9A-F]{6,}|[0-9A-Za-z]{10,})(?=[:,])", r"\1QUEUEID"),
     (r"\bdelay=[\d.]+", "delay=N"),
-    (r"\bdelays=[\d./]+", "delays=N"),
+    (r"\bdelays=[\d./]+(, tls=[^,]+)?", "delays=N"),  # Postfix 3.11 has tls=
     (r"\bsize=\d+", "size=N"),
     (r"\bprotocol=TLSv1\.[23], cipher=\w+", "protocol=P, cipher=C"),
     (DIGEST, "DIGEST"),

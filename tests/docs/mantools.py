@@ -33,8 +33,10 @@ def findings(tree):
         for check in sorted(tree.glob("mantools/check-*")):
             if check.name in LEFT_OUT:
                 continue
+            with check.open() as script:
+                shell = "perl" if "perl" in script.readline() else "sh"
             done = subprocess.run(
-                ["sh", check], cwd=tree, env=env, stdin=subprocess.DEVNULL,
+                [shell, check], cwd=tree, env=env, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             # A check that cannot run finds nothing.
             if done.stderr:
