@@ -72,6 +72,13 @@ release_of() {
     echo "$1" | sed -n 's/^\([0-9]*\.[0-9]*\)\..*/\1/p'
 }
 
+# is_older - A B: release A comes before release B
+
+is_older() {
+    [ "$1" != "$2" ] &&
+	[ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
 # version_in - the version that mail_version.h (standard input) gives
 
 version_in() {
