@@ -24,9 +24,12 @@ GOOD = {
 }
 
 
+PATIENCE = 300                          # seconds; `postfix check' reads many files
+
+
 @pytest.fixture
-def check(tmp_path):
-    """Run `postfix check' with one setting; what it says about our parameters."""
+def configure(tmp_path):
+    """A configuration with one setting; its directory."""
     for name in ("main.cf.proto", "master.cf.proto", "postfix-files",
                  "dynamicmaps.cf"):
         shutil.copy(f"/etc/postfix/{name}", tmp_path / name)
@@ -38,23 +41,61 @@ def check(tmp_path):
             "compatibility_level = 3.6\n" + ("" if in_master else setting + "\n"))
         if in_master:
             subprocess.run(["postconf", "-c", str(tmp_path), "-P", setting], check=True)
-        done = subprocess.run(["postfix", "-c", str(tmp_path), "check"], text=True,
-                              capture_output=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return [line for line in done.stderr.splitlines() if "smtp-tls-check" in line]
+        return tmp_path
 
     return run
 
 
+def warnings(stderr):
+    return [line for line in stderr.splitlines() if "smtp-tls-check" in line]
+
+
+def check(directory):
+    """What the program says about the settings that postconf(1) prints."""
+    settings = "".join(
+        subprocess.run(["postconf", "-c", str(directory), option], check=True, text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        for option in ("-x", "-Px"))
+    daemons = subprocess.run(["postconf", "-h", "daemon_directory"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.strip()
+    done = subprocess.run([f"{daemons}/smtp-tls-check"], input=settings, text=True,
+                          capture_output=True, timeout=PATIENCE, check=False,
+                          env={"MAIL_CONFIG": str(directory)})
+    assert (done.returncode == 0) or warnings(done.stderr), done.stderr
+    return warnings(done.stderr)
+
+
 @pytest.mark.parametrize("name", BAD)
-def test_bad(name, check):
+def test_bad(name, configure):
     setting, expected = BAD[name]
     parameter = setting.splitlines()[-1].partition("=")[0].strip()
-    warning, = check(setting)
+    warning, = check(configure(setting))
     assert f"warning: {parameter}: " in warning
     assert expected in warning
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good(name, check):
-    assert check(GOOD[name]) == []
+def test_good(name, configure):
+    assert check(configure(GOOD[name])) == []
+
+
+@pytest.mark.parametrize("setting, count", [
+    (BAD["built-in"][0], 1), (BAD["master.cf"][0], 1), (GOOD["level"], 0)])
+def test_postfix_check(setting, count, configure):
+    done = subprocess.run(["postfix", "-c", str(configure(setting)), "check"], text=True,
+                          capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(warnings(done.stderr)) == count
+
+
+def test_postfix_reload(configure):
+    """Also where no Postfix runs with this configuration: before it says so."""
+    directory = configure(BAD["level"][0])
+    (directory / "main.cf").open("a").write(f"data_directory = {directory}/data\n"
+                                            f"queue_directory = {directory}/queue\n")
+    (directory / "queue/pid").mkdir(parents=True)
+    (directory / "data").mkdir()
+    done = subprocess.run(["postfix", "-c", str(directory), "reload"], text=True,
+                          capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode != 0
+    assert len(warnings(done.stderr)) == 1, done.stderr
