@@ -14,6 +14,7 @@ BAD = {
     "built-in": ("smtp_tls_audit_template = ful", "\"ful\""),
     "attribute": ("smtp_tls_audit_template = $relay $relai", "\"relai\""),
     "syntax": ("lmtp_tls_audit_template = ${relay", "${relay"),
+    "delay": ("smtp_tls_fallback_delay = 4x", "\"4x\""),
     "master.cf": ("smtp/unix/smtp_tls_fallback_level=dane", "\"dane\""),
 }
 GOOD = {

@@ -30,6 +30,8 @@
 /* .IP "\fBlmtp_tls_fallback_level (empty)\fR"
 /* .IP "\fBsmtp_tls_audit_template (empty)\fR"
 /* .IP "\fBlmtp_tls_audit_template (empty)\fR"
+/* .IP "\fBsmtp_tls_fallback_delay (0s)\fR"
+/* .IP "\fBlmtp_tls_fallback_delay (0s)\fR"
 /*	What is checked. See postconf(5) for details.
 /* SEE ALSO
 /*	postfix(1), Postfix control program
@@ -64,6 +66,7 @@
 
 /* Global library. */
 
+#include <conv_time.h>
 #include <mail_conf.h>
 #include <mail_params.h>
 #include <mail_task.h>
@@ -102,6 +105,19 @@ static int check_template(const char *where, const char *value)
     return (good);
 }
 
+/* check_time - time value */
+
+static int check_time(const char *where, const char *value)
+{
+    int     seconds;
+
+    if (conv_time(value, &seconds, 's'))
+	return (1);
+    msg_warn("%s: bad time value \"%s\": specify a number, followed by "
+	     "s, m, h, d or w", where, value);
+    return (0);
+}
+
 #endif
 
  /*
@@ -119,6 +135,8 @@ static const SMTP_TLS_CHECK smtp_tls_checks[] = {
     {VAR_LMTP_TLS_FALLBACK_LEVEL, check_level},
     {VAR_SMTP_TLS_AUDIT_TEMPLATE, check_template},
     {VAR_LMTP_TLS_AUDIT_TEMPLATE, check_template},
+    {VAR_SMTP_TLS_FALLBACK_DELAY, check_time},
+    {VAR_LMTP_TLS_FALLBACK_DELAY, check_time},
 #endif
     {0},
 };
