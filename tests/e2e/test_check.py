@@ -8,7 +8,7 @@ import pytest
 # Setting in main.cf, or service and setting in master.cf; what is reported.
 BAD = {
     "level": ("smtp_tls_fallback_level = secure=may, verify", "bad value \"verify\""),
-    "lmtp-level": ("lmtp_tls_fallback_level = may=may", "\"may\""),
+    "lmtp-level": ("lmtp_tls_fallback_level = may=may", "\"may=may\""),
     "through-a-name": ("mine = secure=dane\nsmtp_tls_fallback_level = $mine",
                        "\"secure=dane\""),
     "built-in": ("smtp_tls_audit_template = ful", "\"ful\""),
