@@ -241,18 +241,34 @@ overlay_added() {
 # overlay_documentation - TREE: add what proto/ has to the documentation sources
 #
 # Where upstream has a file of that name, ours is added to its end: postconf(5)
-# is sorted when it is rendered, and stop lists need no order. To be called
-# after the patches, which may touch those files too.
+# is sorted when it is rendered, and stop lists need no order. What belongs into
+# the middle is added by the rules in proto/insertions. A place that is not
+# there is no error: a document that lacks a sentence is better than no Postfix.
+# To be called after the patches, which may touch those files too.
 
 overlay_documentation() {
     for file in "$TOP"/proto/*; do
 	[ -f "$file" ] || continue
 	case $file in
-	*~) continue;;
+	*~|*/insertions) continue;;
 	*.html) [ ! -e "$1/proto/${file##*/}" ] ||
 		    die "proto/${file##*/} shadows a file of upstream's";;
 	esac
 	cat "$file" >>"$1/proto/${file##*/}" || exit 1
+    done
+    [ -f "$TOP/proto/insertions" ] || return 0
+    awk -f "$TOP/ci/insert.awk" TREE="$1" PROTO="$TOP/proto/postconf.proto" \
+	"$TOP/proto/postconf.proto" "$TOP/proto/insertions" |
+	sed "s/^/$PROG: warning: proto\/insertions: /" >&2
+}
+
+# inserted_files - TREE: files of it that the rules change
+
+inserted_files() {
+    sed -n 's/^in //p' "$TOP/proto/insertions" 2>/dev/null | while read -r files; do
+	for file in $files; do
+	    [ ! -f "$1/$file" ] || { echo "$file"; break; }
+	done
     done
 }
 
