@@ -198,7 +198,7 @@ def test_real_series_whose_surroundings_have_changed(real, sources, tmp_path, li
         ],
         "mantools/postlink": [
             ('    s;\\bsmtpd_enforce_tls\\b;', '    s;\\bnew_in_this\\b;x;g;\n    s;\\bsmtpd_enforce_tls\\b;')],
-        "RELEASE_NOTES": [("\nLicense change\n", "\nLicense changed\n")],
+        "RELEASE_NOTES": [("IPL can continue with that license.", "IPL can go on.")],
     })
     done = real.ok("ci/prepare", RELEASE="", POSTFIX_SOURCE=tree, timeout=900)
     assert "1 merged (src/smtp/smtp.c)" in done.stderr
