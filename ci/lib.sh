@@ -135,6 +135,15 @@ nearest_series() {
     echo "${below:-$above}"
 }
 
+# is_near - RELEASE: may a series be carried over to it?
+
+is_near() {
+    for line in $(supported_releases); do
+	[ "${line%%.*}" != "${1%%.*}" ] || return 0
+    done
+    return 1
+}
+
 # require_supported - RELEASE: stop unless there is a series for it
 
 require_supported() {
