@@ -5,7 +5,7 @@
 /*	Postfix TLS log analyzer
 /* SYNOPSIS
 /* .fi
-/*	\fBposttls-audit\fR [\fB-ehjpPvx\fR] [\fB-m \fInumber\fR]
+/*	\fBposttls-audit\fR [\fB-ehHjpPvVx\fR] [\fB-m \fInumber\fR]
 /*		[\fB-M \fItime\fR] [\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
 /*		[\fB-u \fItime\fR] [\fIfile ...\fR]
 /* DESCRIPTION
@@ -16,10 +16,9 @@
 /*
 /*	Input is read from the named files, or from the standard input
 /*	when no file or the name "\fB-\fR" is specified. A file may be
-/*	compressed with \fBgzip\fR(1). Time stamps may be those of
-/*	traditional syslog, of the Postfix maillog_file, or of RFC 3339
-/*	including "\fBjournalctl -o short-iso\fR"; lines and files with
-/*	different time stamps may be mixed.
+/*	compressed with \fBgzip\fR(1) and, when that support was built
+/*	in, \fBzstd\fR(1) or \fBxz\fR(1). See "LOG FORMATS" below; lines
+/*	and files of different formats may be mixed.
 /*
 /*	The command does not need access to Postfix configuration or
 /*	queues, and may be used on any system that has the logs.
@@ -32,8 +31,12 @@
 /*	regressions; recipients not delivered because of TLS;
 /*	certificates that changed or expire soon; weak spots; problems
 /*	with the input.
-/* .IP \fB-h\fR
+/* .IP "\fB-h\fR, \fB--help\fR"
 /*	Show a summary of the command-line options, and exit.
+/* .IP \fB-H\fR
+/*	Produce one HTML page instead of text, with verdicts and
+/*	proposals, plots over time, and all tables. The page needs no
+/*	script and no other file, and is readable in print.
 /* .IP \fB-j\fR
 /*	Produce one JSON object instead of text. See "JSON OUTPUT" below.
 /* .IP "\fB-m \fInumber\fR (default: 20)"
@@ -43,7 +46,7 @@
 /*	The time over which these deliveries must be spread: from the
 /*	first to the last one that was verified. Specify a number with
 /*	one of the time units of option \fB-s\fR, or 0.
-/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-j\fR 0)"
+/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-H\fR 100, with \fB-j\fR 0)"
 /*	The maximal number of rows in a report that grows with the number
 /*	of destinations or servers. Specify 0 for all rows.
 /* .IP \fB-p\fR
@@ -76,12 +79,40 @@
 /*	Enable verbose logging: show the first lines that are not
 /*	understood, and how much was read from every file. Multiple
 /*	\fB-v\fR options show more lines.
+/* .IP \fB-V\fR
+/*	Show the version, and exit.
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
 /*	recipients were not delivered because of TLS.
 /* .PP
 /*	When the standard error is a terminal, progress is shown there.
+/* LOG FORMATS
+/* .ad
+/* .fi
+/*	A log line is recognized in the following forms. Lines with a
+/*	traditional time stamp, without year, are in the local time
+/*	zone; see also the BUGS section.
+/* .IP "syslog, the Postfix maillog_file"
+/*	"\fBNov 21 18:31:00 mx1 postfix/smtp[123]:\fR \fItext\fR", or the
+/*	same with an RFC 3339 time stamp, or with fractions of a second;
+/*	with a priority ("\fB<22>\fR") before the time stamp; RFC 5424;
+/*	with "\fB[ID 197553 mail.info]\fR" before the text (Solaris);
+/*	with "\fBmail.info\fR" after the host (busybox), or before it
+/*	in "\fB< >\fR" (FreeBSD).
+/* .IP "the systemd journal"
+/*	\fBjournalctl\fR(1) with output \fBshort\fR, \fBshort-precise\fR,
+/*	\fBshort-iso\fR, \fBshort-iso-precise\fR, \fBshort-full\fR (when the
+/*	time zone is UTC or the local one), \fBshort-unix\fR, \fBjson\fR,
+/*	\fBjson-sse\fR and \fBjson-seq\fR.
+/* .IP containers
+/*	All of the above in the files of Docker's json-file logging
+/*	driver, and from "\fBdocker logs\fR" and "\fBdocker compose
+/*	logs\fR"; in the files of Kubernetes' container runtime interface
+/*	and of podman's k8s-file driver, and from "\fBkubectl logs\fR";
+/*	with or without time stamps. The time stamp of a container's
+/*	log takes precedence over that of the line in it. A line that the
+/*	container runtime has cut (16 kbyte) is not put together again.
 /* WHAT IS COUNTED
 /* .ad
 /* .fi
@@ -89,11 +120,13 @@
 /*	and ignored, and so is a line whose text is damaged.
 /* .IP "audit line"
 /*	Text that begins with "\fBtlsaudit:\fR", followed by
-/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ".
+/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ", or
+/*	by a JSON object.
 /*	It is logged with smtp_tls_audit_template for every message
 /*	transfer. All attributes of the built-in templates
-/*	\fBstandard\fR and \fBfull\fR are known; other attributes are
-/*	ignored. For the best reports use \fBfull\fR, or at least
+/*	\fBstandard\fR, \fBfull\fR and \fBjson\fR are known; other
+/*	attributes are ignored. For the best reports use \fBjson\fR or
+/*	\fBfull\fR, or at least
 /*	add \fBnexthop\fR and \fBreason\fR to a template.
 /* .IP "fallback warning, fallback refused warning"
 /*	"\fBtls fallback:\fR" or "\fBtls fallback refused:\fR". It is
@@ -396,12 +429,14 @@
 
 #include "audit_facts.h"
 #include "audit_group.h"
+#include "audit_html.h"
 #include "audit_learn.h"
 #include "audit_out.h"
 #include "audit_policy.h"
 #include "audit_read.h"
 #include "audit_report.h"
 #include "audit_verdict.h"
+#include "audit_version.h"
 
 #define STR	vstring_str
 
@@ -409,6 +444,7 @@
 #define EXIT_ERROR	2
 
 #define DEF_TOP		20
+#define DEF_HTML_TOP	100
 #define DEF_MINIMUM	20
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
@@ -416,22 +452,23 @@
 #define VERBOSE_LINES	10		/* not understood, per -v */
 #define VERBOSE_LEN	200
 
-#define OPTIONS		"ehjm:M:n:pPr:s:u:vx"
+#define OPTIONS		"ehHjm:M:n:pPr:s:u:vVx"
 
  /*
   * What to produce.
   */
 typedef enum {
-    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_POLICY
+    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_HTML, WANT_POLICY
 } AUDIT_WANT;
 
 static const char help_text[] = "\
 usage: posttls-audit [options] [file ...]\n\
 Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
-plain or gzip compressed; the default is the standard input.\n\
+plain or compressed; the default is the standard input.\n\
 \n\
   -e          problems only\n\
-  -h          this text\n\
+  -h, --help  this text\n\
+  -H          one HTML page instead of text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
   -M time     and the time over which they must be spread (default: 7d)\n\
@@ -442,6 +479,7 @@ plain or gzip compressed; the default is the standard input.\n\
   -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
+  -V          version\n\
   -x          exit status 1 when a TLS policy was not met\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
@@ -620,6 +658,25 @@ static time_t time_option(const char *text)
     return (result);
 }
 
+/* show_help - option -h */
+
+static NORETURN show_help(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
+/* show_version - option -V */
+
+static NORETURN show_version(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "posttls-audit %s (Postfix %s)\n",
+		    TLS_AUDIT_VERSION, MAIL_VERSION_NUMBER);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
 MAIL_VERSION_STAMP_DECLARE;
 
 /* main - the main program */
@@ -661,19 +718,22 @@ int     main(int argc, char **argv)
 
 #define WANT(what) do { \
 	if (want != WANT_TEXT && want != (what)) \
-	    msg_fatal_status(EXIT_ERROR, "specify one of -j, -p and -P"); \
+	    msg_fatal_status(EXIT_ERROR, "specify one of -H, -j, -p and -P"); \
 	want = (what); \
     } while (0)
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+	show_help();
     while ((ch = GETOPT(argc, argv, OPTIONS)) > 0) {
 	switch (ch) {
 	case 'e':
 	    problems_only = 1;
 	    break;
 	case 'h':
-	    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
-	    (void) vstream_fflush(VSTREAM_OUT);
-	    exit(0);
+	    show_help();
+	case 'H':
+	    WANT(WANT_HTML);
+	    break;
 	case 'j':
 	    WANT(WANT_JSON);
 	    break;
@@ -706,6 +766,8 @@ int     main(int argc, char **argv)
 	case 'v':
 	    msg_verbose++;
 	    break;
+	case 'V':
+	    show_version();
 	case 'x':
 	    check_fallbacks = 1;
 	    break;
@@ -733,10 +795,16 @@ int     main(int argc, char **argv)
     } else {
 	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
 			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
+			       want == WANT_HTML ? AUDIT_OUT_HTML :
 			       AUDIT_OUT_TEXT);
-	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP : 0);
+	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP :
+		    want == WANT_HTML ? DEF_HTML_TOP : 0);
 	out->problems_only = problems_only;
+	if (want == WANT_HTML)
+	    audit_html_start(out, facts, ready);
 	audit_report(out, facts, ready);
+	if (want == WANT_HTML)
+	    audit_html_end(out);
 	audit_out_finish(out);
     }
     if (vstream_ferror(VSTREAM_OUT))
