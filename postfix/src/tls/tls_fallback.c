@@ -166,6 +166,7 @@ typedef struct {
 
 static const TLS_FALLBACK_RULE_ROW tls_fallback_rules[] = {
     {TLS_FALLBACK_RULE_LOCAL, "local-config", ANYTHING},
+    {TLS_FALLBACK_RULE_DELAY, "delay", ANYTHING},
     {TLS_FALLBACK_RULE_SASL, "sasl", ANYTHING},
     {TLS_FALLBACK_RULE_WRAPPER, "wrappermode", CLEAR | RETRY | RETRY_TLS},
     {TLS_FALLBACK_RULE_REQTLS, "requiretls", ANYTHING},
@@ -282,6 +283,7 @@ const char *str_tls_policy_level(int level)
 
 static const NAME_MASK rule_names[] = {
     "local", TLS_FALLBACK_RULE_LOCAL,
+    "delay", TLS_FALLBACK_RULE_DELAY,
     "sasl", TLS_FALLBACK_RULE_SASL,
     "wrapper", TLS_FALLBACK_RULE_WRAPPER,
     "reqtls", TLS_FALLBACK_RULE_REQTLS,
@@ -334,6 +336,7 @@ static void check_decision(TLS_FALLBACK_DECISION *dp, int policy,
     MUST(!clear || (rules & TLS_FALLBACK_RULE_WRAPPER) == 0);
     MUST(!clear || (rules & TLS_FALLBACK_RULE_REQSTARTTLS) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_LOCAL) == 0);
+    MUST(!allowed || (rules & TLS_FALLBACK_RULE_DELAY) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_SASL) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_REQTLS) == 0);
     MUST(dp->action != RETRY || (rules & TLS_FALLBACK_RULE_BACKOFF) == 0);
