@@ -4,7 +4,8 @@
 /* SUMMARY
 /*	report formatter
 /* SYNOPSIS
-/*	#include "audit_out.h"
+/*	#include "audit_html.h"
+#include "audit_out.h"
 /*
 /*	AUDIT_OUT *audit_out_create(stream, format)
 /*	VSTREAM	*stream;
@@ -20,11 +21,16 @@
 /*	AUDIT_OUT *out;
 /*	const AUDIT_CELL *cells;
 /*
+/*	const char *audit_out_cell(buf, type, cell)
+/*	VSTRING	*buf;
+/*	AUDIT_CELL_TYPE type;
+/*	const AUDIT_CELL *cell;
+/*
 /*	void	audit_out_finish(out)
 /*	AUDIT_OUT *out;
 /* DESCRIPTION
-/*	This module formats tables as text, as JSON, or in Prometheus
-/*	text exposition format.
+/*	This module formats tables as text, as JSON, in Prometheus text
+/*	exposition format, or as HTML with audit_html(3).
 /*
 /*	audit_out_create() prepares for output.
 /*
@@ -34,6 +40,9 @@
 /*	that there are no rows. It may be called more than once, for example to find out how wide the
 /*	columns of a text table must be; thus, rows need not be kept
 /*	in memory.
+/*
+/*	audit_out_cell() formats one cell as text, in the buffer or
+/*	elsewhere.
 /*
 /*	audit_out_finish() completes the output, flushes the stream
 /*	and destroys the handle. It does not close the stream.
@@ -59,6 +68,7 @@
 
 /* Application-specific. */
 
+#include "audit_html.h"
 #include "audit_out.h"
 #include "audit_time.h"
 
@@ -70,6 +80,7 @@
 #define INDENT		4		/* text */
 #define GAP		2
 #define COUNT_WIDTH	6
+#define DATE_LEN	10		/* 2026-11-20 */
 #define DIGEST_SHORT	23		/* eight bytes */
 
  /*
@@ -117,10 +128,20 @@ static void make_rows(AUDIT_OUT *out, AUDIT_OUT_FN function,
 	function(out, context);
 }
 
-/* text_cell - format cell as text */
+/* day_text - date in UTC */
 
-static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
-			             const AUDIT_CELL *cell)
+static const char *day_text(VSTRING *buf, time_t when)
+{
+    (void) audit_time_utc(buf, when);
+    vstring_truncate(buf, DATE_LEN);
+    VSTRING_TERMINATE(buf);
+    return (STR(buf));
+}
+
+/* audit_out_cell - format cell as text */
+
+const char *audit_out_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
+			           const AUDIT_CELL *cell)
 {
     switch (type) {
     case AUDIT_CELL_TEXT:
@@ -130,6 +151,8 @@ static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
     case AUDIT_CELL_TIME:
 	return (cell->time ? audit_time_local(buf, cell->time) : "-");
+    case AUDIT_CELL_DAY:
+	return (day_text(buf, cell->time));
     case AUDIT_CELL_SHARE:
 	return (STR(vstring_sprintf(buf, "%.1f%%", cell->share)));
     case AUDIT_CELL_DIGEST:
@@ -138,7 +161,7 @@ static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 	vstring_strncpy(buf, cell->text, DIGEST_SHORT);
 	return (STR(vstring_strcat(buf, "...")));
     }
-    msg_panic("text_cell: bad type %d", type);
+    msg_panic("audit_out_cell: bad type %d", type);
 }
 
 /* text_width - columns on a terminal, assuming that one character is one */
@@ -211,7 +234,7 @@ static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
     for (n = 0; column[n].name; n++) {
 	if (column[n].heading == 0)
 	    continue;
-	text = text_cell(out->buf, column[n].type, cells + n);
+	text = audit_out_cell(out->buf, column[n].type, cells + n);
 	if (out->measuring == 0)
 	    text_field(out, n, text);
 	else if ((width = text_width(text)) > out->width[n])
@@ -282,9 +305,12 @@ static const char *json_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
     case AUDIT_CELL_COUNT:
 	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
     case AUDIT_CELL_TIME:
+    case AUDIT_CELL_DAY:
 	if (cell->time == 0)
 	    return ("null");
-	(void) strncpy(stamp, audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
+	(void) strncpy(stamp, type == AUDIT_CELL_DAY ?
+		       day_text(buf, cell->time) :
+		       audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
 	stamp[sizeof(stamp) - 1] = 0;
 	return (quoted(buf, stamp));
     case AUDIT_CELL_SHARE:
@@ -368,7 +394,7 @@ void    audit_out_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 {
     typedef void (*ROW_FN) (AUDIT_OUT *, const AUDIT_CELL *);
     static const ROW_FN actions[] = {
-	text_row, json_row, prometheus_row,
+	text_row, json_row, prometheus_row, audit_html_row,
     };
 
     /*
@@ -391,7 +417,7 @@ void    audit_out_report(AUDIT_OUT *out, const AUDIT_LAYOUT *layout,
 {
     typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *);
     static const REPORT_FN actions[] = {
-	text_report, json_report, prometheus_report,
+	text_report, json_report, prometheus_report, audit_html_report,
     };
 
     out->layout = layout;

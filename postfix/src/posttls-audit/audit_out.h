@@ -26,6 +26,7 @@ typedef enum {
     AUDIT_CELL_NOTE,			/* const char *, no label */
     AUDIT_CELL_COUNT,			/* unsigned long */
     AUDIT_CELL_TIME,			/* time_t, zero when not applicable */
+    AUDIT_CELL_DAY,			/* same, without time of day, UTC */
     AUDIT_CELL_SHARE,			/* double, percentage */
     AUDIT_CELL_DIGEST			/* const char *, shortened in text */
 } AUDIT_CELL_TYPE;
@@ -45,7 +46,7 @@ typedef struct {
     const char *help;			/* same */
 } AUDIT_COLUMN;
 
-#define AUDIT_COLUMN_MAX	12
+#define AUDIT_COLUMN_MAX	16
 
 typedef struct {
     const char *name;			/* JSON member */
@@ -59,8 +60,14 @@ typedef struct {
 #define AUDIT_LAYOUT_ALL	(1<<1)	/* not limited to the top N */
 
 typedef enum {
-    AUDIT_OUT_TEXT, AUDIT_OUT_JSON, AUDIT_OUT_PROMETHEUS
+    AUDIT_OUT_TEXT, AUDIT_OUT_JSON, AUDIT_OUT_PROMETHEUS, AUDIT_OUT_HTML
 } AUDIT_OUT_FORMAT;
+
+ /*
+  * Output for people leaves out what says nothing to them.
+  */
+#define AUDIT_OUT_IS_HUMAN(out) \
+	((out)->format == AUDIT_OUT_TEXT || (out)->format == AUDIT_OUT_HTML)
 
 typedef struct {
     VSTREAM *stream;
@@ -86,6 +93,7 @@ extern AUDIT_OUT *audit_out_create(VSTREAM *, AUDIT_OUT_FORMAT);
 extern void audit_out_report(AUDIT_OUT *, const AUDIT_LAYOUT *, AUDIT_OUT_FN,
 			             const void *);
 extern void audit_out_row(AUDIT_OUT *, const AUDIT_CELL *);
+extern const char *audit_out_cell(VSTRING *, AUDIT_CELL_TYPE, const AUDIT_CELL *);
 extern void audit_out_finish(AUDIT_OUT *);
 
 /* LICENSE
