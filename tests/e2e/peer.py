@@ -275,6 +275,11 @@ class Wire:
         self.sock.close()
 
 
+def remember_sni(tls, name, _context):
+    """The server name that the client asked for; contexts are shared."""
+    tls.asked_for = name
+
+
 class Conversation:
     """One connection, from the greeting to the end."""
 
@@ -388,12 +393,7 @@ class Conversation:
                 self.wire.raw(b"554 5.3.0 what was that?\r\n")
             raise Gone("server in handshake: " + behaviour.handshake)
         context, issued = self.peers.tls_context(behaviour)
-        seen = {}
-
-        def on_sni(tls, name, _context):
-            seen["sni"] = name
-
-        context.sni_callback = on_sni
+        context.sni_callback = remember_sni
         try:
             flight = self.wire.start_tls(context)
         except ssl.SSLError as error:
@@ -405,7 +405,7 @@ class Conversation:
             signature, cert_digest = rpk.signature_name(signature), ""
         self.record("handshake", ok=True, protocol=tls.version(),
                     cipher=tls.cipher()[0], kex=key_exchange_group(flight),
-                    sni=seen.get("sni") or "", resumed=tls.session_reused,
+                    sni=getattr(tls, "asked_for", None) or "", resumed=tls.session_reused,
                     cert_digest=cert_digest, spki_digest=issued.spki_digest,
                     signature=signature)
 

@@ -43,6 +43,7 @@ class Kind:
     tlsa: str = "good"
     waits: bool = False                 # for the message to become old
     bounces: bool = False               # a hard error, without a fallback
+    eased: bool = False                 # is tried again as for "may"
     levels: tuple = tuple(LEVELS)
 
 
@@ -75,7 +76,7 @@ KINDS = {
         detail=details.REFUSED_502, bounces=True),
     "broken": Kind(
         "b", host(handshake="close"), "4.7.5", "handshake", CLEARTEXT,
-        stays=False, detail=details.HANDSHAKE, waits=True),
+        stays=False, detail=details.HANDSHAKE, waits=True, eased=True),
     "lost": Kind(
         "l", host(lose_in_tls="MAIL"), "4.4.2", "tls-lost", CLEARTEXT,
         stays=False, detail=details.LOST % details.WHILE["MAIL"], waits=True),
@@ -95,51 +96,100 @@ def offer(kind, fallback, old):
     return kind.offer, False
 
 
+class Delivery:
+    """What one delivery comes to, as it goes on."""
+
+    def __init__(self, level, fallback):
+        self.level, self.fallback = level, fallback
+        self.connections = self.handshakes = 0
+        self.fell, self.held = [], []
+
+    def connect(self, kind, handshakes=None):
+        self.connections += kind.connects
+        self.handshakes += (kind.handshakes if handshakes is None
+                            else handshakes)
+
+    def warn(self, number, kind, level):
+        self.fell.append(Fell(self.level, level, kind.reason, kind.detail,
+                              host=number))
+
+    def hold(self, number, kind):
+        self.held.append(Refused(self.level, self.fallback, kind.reason,
+                                 "backoff", host=number))
+
+    def used(self, number, level, kind=None):
+        """The message goes to this host."""
+        fell = kind is not None
+        clear = fell and kind.offer == CLEARTEXT
+        return Expect(
+            audit=(Audit(level, self.level,
+                         kind.auth if fell else "Verified",
+                         policy=self.level if fell else "",
+                         reason=kind.reason if fell else "", host=number),),
+            warnings=tuple(self.fell), connections=self.connections,
+            handshakes=self.handshakes, clear_mails=1 if clear else 0)
+
+    def failed(self, status, dsn):
+        return Expect(status=status, dsn=dsn, messages=0,
+                      warnings=tuple(self.fell + self.held),
+                      connections=self.connections, handshakes=self.handshakes)
+
+
 def expect(level, names, fallback, old):
     """What must happen with the first message for these hosts."""
     kinds = [KINDS[name] for name in names]
-    offers = [offer(kind, fallback, old) for kind in kinds]
-    tried, remembered, bounced = [], False, False
+    mail = Delivery(level, fallback)
+    offers, dsn = [], ""
+
+    # Everybody once, until one is good.
     for number, kind in enumerate(kinds):
-        tried.append(number)
-        has, _ = offers[number]
+        mail.connect(kind)
+        has, held = offer(kind, fallback, old)
         if has == STRICT:
-            break
-        if kind.bounces and has == NOTHING and not remembered:
-            bounced = True
-            break
-        remembered = remembered or has != NOTHING
-    cost = {"connections": sum(kinds[number].connects for number in tried),
-            "handshakes": sum(kinds[number].handshakes for number in tried)}
-    last = tried[-1]
-    best = min(offers[number][0] for number in tried)
+            return mail.used(number, level)
+        # Perhaps it is only what the level asks for that is too much.
+        if kind.eased and fallback == "may":
+            has, held = ENCRYPTED, False
+        if kind.bounces and has == NOTHING and not any(
+                before != NOTHING for before in offers):
+            return mail.failed("bounced", kind.dsn)
+        if held:
+            mail.hold(number, kind)
+        offers.append(has)
+        dsn = kind.dsn
 
-    if best == NOTHING or bounced:
-        return Expect(
-            status="bounced" if bounced else "deferred", dsn=kinds[last].dsn,
-            messages=0, **cost, warnings=tuple(
-                Refused(level, fallback, kinds[number].reason, "backoff",
-                        host=number)
-                for number in tried if offers[number][1]))
-    if best == STRICT:
-        return Expect(audit=(Audit(level, level, "Verified", host=last),),
-                      **cost)
+    def numbers(wanted):
+        return [number for number, has in enumerate(offers) if has == wanted]
 
-    # Who has the best? The last one, if it can go on as it is.
-    having = [number for number in tried if offers[number][0] == best]
-    if last in having and kinds[last].stays:
-        used = last
-    else:
-        used = having[0]
-        cost["connections"] += 1
-        cost["handshakes"] += 1 if best == ENCRYPTED else 0
-    kind = kinds[used]
-    now = fallback if best == ENCRYPTED else "may"
-    return Expect(
-        audit=(Audit(now, level, kind.auth, policy=level, reason=kind.reason,
-                     host=used),),
-        warnings=(Fell(level, now, kind.reason, kind.detail, host=used),),
-        clear_mails=1 if best == CLEARTEXT else 0, **cost)
+    # The last one stays where it is, if nobody is better.
+    last = len(kinds) - 1
+    if (offers[last] != NOTHING and kinds[last].stays
+            and offers[last] == min(offers)):
+        now = fallback if offers[last] == ENCRYPTED else "may"
+        mail.warn(last, kinds[last], now)
+        return mail.used(last, now, kinds[last])
+
+    # Those that are said to have encryption.
+    for number in numbers(ENCRYPTED):
+        kind = kinds[number]
+        mail.warn(number, kind, fallback)
+        if kind.eased:
+            mail.connect(kind)
+            dsn = kind.dsn
+            offers[number], held = offer(kind, fallback, old)
+            if held:
+                mail.hold(number, kind)
+            continue
+        mail.connections += 1
+        mail.handshakes += 1
+        return mail.used(number, fallback, kind)
+
+    # The others.
+    for number in numbers(CLEARTEXT):
+        mail.warn(number, kinds[number], "may")
+        mail.connections += 1
+        return mail.used(number, "may", kinds[number])
+    return mail.failed("deferred", dsn)
 
 
 def cached():
