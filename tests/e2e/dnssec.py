@@ -31,11 +31,12 @@ class Dns:
     tlsa: good, wrong, none, bogus, slow, unusable (matching type unknown),
     pkix (usage 1, not usable for SMTP), ta (of the trusted authority), or
     several of them joined by a plus sign; what has no usage of its own is
-    DANE-EE(3) SPKI(1) SHA-256(1).  insecure_mx: the domain is in an unsigned
+    DANE-EE(3) SPKI(1) SHA-256(1); or a tuple of these, one for each server.
+    insecure_mx: the domain is in an unsigned
     zone, its server's name is not.  insecure: both are.
     """
 
-    tlsa: str = "good"
+    tlsa: object = "good"
     insecure_mx: bool = False
     insecure: bool = False
 
@@ -78,7 +79,8 @@ class Zones:
             self.add(zone, mail_domain, "MX %d %s." % (10 + number, server.host))
             self.add(host_zone, server.host, "A " + server.addr)
             base = "_%d._tcp.%s" % (server.port, server.host)
-            kinds = dns.tlsa.split("+")
+            kinds = (dns.tlsa if isinstance(dns.tlsa, str)
+                     else dns.tlsa[number]).split("+")
             for kind in kinds:
                 if kind == "none":
                     continue

@@ -46,7 +46,7 @@ if __name__ == "__main__":
 import pki  # noqa: E402
 import rpk  # noqa: E402
 
-TIMEOUT = 60                            # seconds a peer waits for its client
+TIMEOUT = 600                           # seconds a peer waits for its client
 
 
 @dataclass(frozen=True)
@@ -275,6 +275,11 @@ class Wire:
         self.sock.close()
 
 
+def remember_sni(tls, name, _context):
+    """The server name that the client asked for; contexts are shared."""
+    tls.asked_for = name
+
+
 class Conversation:
     """One connection, from the greeting to the end."""
 
@@ -388,12 +393,7 @@ class Conversation:
                 self.wire.raw(b"554 5.3.0 what was that?\r\n")
             raise Gone("server in handshake: " + behaviour.handshake)
         context, issued = self.peers.tls_context(behaviour)
-        seen = {}
-
-        def on_sni(tls, name, _context):
-            seen["sni"] = name
-
-        context.sni_callback = on_sni
+        context.sni_callback = remember_sni
         try:
             flight = self.wire.start_tls(context)
         except ssl.SSLError as error:
@@ -405,7 +405,7 @@ class Conversation:
             signature, cert_digest = rpk.signature_name(signature), ""
         self.record("handshake", ok=True, protocol=tls.version(),
                     cipher=tls.cipher()[0], kex=key_exchange_group(flight),
-                    sni=seen.get("sni") or "", resumed=tls.session_reused,
+                    sni=getattr(tls, "asked_for", None) or "", resumed=tls.session_reused,
                     cert_digest=cert_digest, spki_digest=issued.spki_digest,
                     signature=signature)
 
@@ -520,7 +520,9 @@ class Peers:
 
     def tls_context(self, behaviour):
         issued = self.issued(behaviour)
-        wanted = (issued, behaviour.addr, behaviour.port, behaviour.tls,
+        # Who has no tickets has nothing that others may not share.
+        place = (behaviour.addr, behaviour.port) if behaviour.tickets else ()
+        wanted = (issued, place, behaviour.tls,
                   behaviour.curve, behaviour.ciphers, behaviour.tickets,
                   behaviour.raw_key)
         with self._lock:

@@ -49,7 +49,7 @@ MAIN_CF = {
     "smtp_tls_session_cache_database": "btree:$data_directory/smtp_scache",
     "lmtp_tls_session_cache_database": "btree:$data_directory/lmtp_scache",
     # Or no connection would be kept for longer than this.
-    "connection_cache_ttl_limit": "60s",
+    "connection_cache_ttl_limit": "600s",
     "smtp_address_preference": "ipv4",
     "lmtp_address_preference": "ipv4",
 }

@@ -391,46 +391,54 @@ static const char *smtp_tls_fallback_relay(SMTP_ITERATOR *iter)
     return (STR(buf));
 }
 
-/* smtp_tls_fallback_log - log warning, with nothing that can forge another */
+/* smtp_tls_fallback_line - line for logging, with nothing that can forge one */
 
-static void smtp_tls_fallback_log(SMTP_STATE *state, VSTRING *text)
+static const char *PRINTFLIKE(2, 3) smtp_tls_fallback_line(SMTP_STATE *state,
+						         const char *fmt,...)
 {
-    msg_warn("%s: %s", state->request->queue_id,
-	     printable(translit(STR(text), "\n", " "), '?'));
+    static VSTRING *buf;
+    va_list ap;
+
+    if (buf == 0)
+	buf = vstring_alloc(200);
+    vstring_sprintf(buf, "%s: ", state->request->queue_id);
+    va_start(ap, fmt);
+    vstring_vsprintf_append(buf, fmt, ap);
+    va_end(ap);
+    return (printable(translit(STR(buf), "\n", " "), '?'));
 }
 
-/* smtp_tls_fallback_taken - log that we go on at a weaker level */
+/* smtp_tls_fallback_taken - line that says that we go on at a weaker level */
 
-static void smtp_tls_fallback_taken(SMTP_STATE *state, int policy, int level,
+static const char *smtp_tls_fallback_taken(SMTP_STATE *state, int level,
 				          int obstacle, const char *detail)
 {
-    VSTRING *buf = vstring_alloc(200);
-
-    vstring_sprintf(buf, "tls fallback: relay=%s, nexthop=%s, policy=%s, "
-		    "level=%s, reason=%s, detail=%s",
-		    smtp_tls_fallback_relay(state->iterator),
-		    STR(state->iterator->dest), str_tls_policy_level(policy),
-		    str_tls_policy_level(level), str_tls_obstacle(obstacle),
-		    detail);
-    smtp_tls_fallback_log(state, buf);
-    vstring_free(buf);
+    return (smtp_tls_fallback_line(state, "tls fallback: relay=%s, nexthop=%s, "
+				   "policy=%s, level=%s, reason=%s, detail=%s",
+				   smtp_tls_fallback_relay(state->iterator),
+				   STR(state->iterator->dest),
+			 str_tls_policy_level(POLICY_LEVEL(&state->tls->fb)),
+				   str_tls_policy_level(level),
+				   str_tls_obstacle(obstacle), detail));
 }
 
 /* smtp_tls_fallback_refused - log that a rule held back a fallback */
 
-static void smtp_tls_fallback_refused(SMTP_STATE *state, int policy,
-				              int obstacle, int rule)
+static void smtp_tls_fallback_refused(SMTP_STATE *state, int obstacle, int rule)
 {
-    VSTRING *buf = vstring_alloc(200);
+    SMTP_TLS_FALLBACK *fb = &state->tls->fb;
+    const char *line =
+    smtp_tls_fallback_line(state, "tls fallback refused: relay=%s, nexthop=%s, "
+			   "policy=%s, fallback=%s, reason=%s, rule=%s",
+			   smtp_tls_fallback_relay(state->iterator),
+			   STR(state->iterator->dest),
+			   str_tls_policy_level(POLICY_LEVEL(fb)),
+			   str_tls_policy_level(fb->allowed),
+			   str_tls_obstacle(obstacle),
+			   str_tls_fallback_rule(rule));
 
-    vstring_sprintf(buf, "tls fallback refused: relay=%s, nexthop=%s, "
-		    "policy=%s, fallback=%s, reason=%s, rule=%s",
-		    smtp_tls_fallback_relay(state->iterator),
-		    STR(state->iterator->dest), str_tls_policy_level(policy),
-		    str_tls_policy_level(state->tls->fb.allowed),
-		    str_tls_obstacle(obstacle), str_tls_fallback_rule(rule));
-    smtp_tls_fallback_log(state, buf);
-    vstring_free(buf);
+    if (!smtp_tls_rounds_hold(line))
+	msg_warn("%s", line);
 }
 
 /* smtp_tls_fallback_have_sasl - are there credentials for this destination? */
@@ -575,10 +583,16 @@ int     smtp_tls_fallback_held(SMTP_TLS_POLICY *tls, SMTP_STATE *state)
 	return (0);
     if (tls_fallback_decide(&decision, fb->policy, fb->allowed, fb->obstacle,
 			    smtp_tls_fallback_rules(state))
-	!= TLS_FALLBACK_ACT_HELD)
+	== TLS_FALLBACK_ACT_HELD) {
+	fb->rule = decision.rule;
+    } else if (smtp_tls_rounds_go_on(state, &decision, fb->obstacle,
+				     fb->obstacle, "")) {
 	return (0);
+    } else {
+	fb->policy = TLS_LEV_NOTFOUND;		/* not yet */
+	fb->reason = TLS_OBSTACLE_NONE;
+    }
     tls->level = TLS_LEV_INVALID;
-    fb->rule = decision.rule;
     return (1);
 }
 
@@ -602,6 +616,9 @@ int     smtp_tls_fallback_sts_mx(SMTP_STATE *state)
 	fb->rule = decision.rule;
 	return (0);
     default:
+	if (!smtp_tls_rounds_go_on(state, &decision, fb->obstacle,
+				   fb->obstacle, ""))
+	    return (0);
 	smtp_tls_fallback_apply(tls, fb->obstacle, &decision);
 	if (tls->level == TLS_LEV_MAY)
 	    smtp_tls_fallback_set_may(tls);
@@ -654,6 +671,7 @@ void    smtp_tls_fallback_report(SMTP_STATE *state)
     SMTP_TLS_POLICY *tls = state->tls;
     SMTP_TLS_FALLBACK *fb = &tls->fb;
     SMTP_SESSION *session = state->session;
+    const char *line;
 
     /*
      * A bad setting that was found after the fallback.
@@ -670,15 +688,19 @@ void    smtp_tls_fallback_report(SMTP_STATE *state)
 	    && ((session)->features & SMTP_FEATURE_FROM_CACHE) == 0)
 
     if (fb->rule != TLS_FALLBACK_RULE_NONE) {
-	smtp_tls_fallback_refused(state, POLICY_LEVEL(fb), fb->obstacle,
-				  fb->rule);
-    } else if (SMTP_TLS_FELL_BACK(tls) && session != 0
-	       && IS_FIRST_USE(session, fb)) {
-	smtp_tls_fallback_taken(state, fb->policy, tls->level, fb->obstacle,
-				fb->obstacle == TLS_OBSTACLE_STS_MX ?
-				"the host is not in the STS policy" :
-				STR(tls->why->reason));
-	smtp_tls_fallback_tlsrpt(state, fb->obstacle);
+	smtp_tls_fallback_refused(state, fb->obstacle, fb->rule);
+    } else if (session != 0 && SMTP_TLS_FELL_BACK(tls)) {
+	if ((line = smtp_tls_rounds_text()) != 0)
+	    msg_warn("%s", line);
+	if (IS_FIRST_USE(session, fb)
+	    && smtp_tls_rounds_is_news(fb->obstacle)) {
+	    msg_warn("%s", smtp_tls_fallback_taken(state, tls->level,
+						   fb->obstacle,
+				       fb->obstacle == TLS_OBSTACLE_STS_MX ?
+				       "the host is not in the STS policy" :
+						   STR(tls->why->reason)));
+	    smtp_tls_fallback_tlsrpt(state, fb->obstacle);
+	}
     }
 }
 
@@ -690,6 +712,7 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
     SMTP_TLS_POLICY *tls = state->tls;
     SMTP_TLS_FALLBACK *fb = &tls->fb;
     TLS_FALLBACK_DECISION decision;
+    const char *line;
 
     /* Don't look up SASL credentials when there is nothing to decide. */
     if (!MAY_FALL_BACK(tls))
@@ -699,17 +722,25 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
 				obstacle,
 				rules | smtp_tls_fallback_rules(state))) {
     case TLS_FALLBACK_ACT_STRICT:
-	break;
+	return (decision.action);
     case TLS_FALLBACK_ACT_HELD:
-	smtp_tls_fallback_refused(state, POLICY_LEVEL(fb), obstacle,
-				  decision.rule);
-	break;
-    default:
-	smtp_tls_fallback_apply(tls, obstacle, &decision);
-	smtp_tls_fallback_taken(state, fb->policy, tls->level, obstacle,
-				detail);
-	break;
+	smtp_tls_fallback_refused(state, obstacle, decision.rule);
+	return (decision.action);
     }
+
+    /*
+     * Not now, if there may be a better host.
+     */
+#define FIRST_REASON(tls, obstacle) \
+	(SMTP_TLS_FELL_BACK(tls) ? (tls)->fb.reason : (obstacle))
+
+    line = smtp_tls_fallback_taken(state, decision.level, obstacle, detail);
+    if (!smtp_tls_rounds_go_on(state, &decision, obstacle,
+			       FIRST_REASON(tls, obstacle), line))
+	return (TLS_FALLBACK_ACT_HELD);
+    if (smtp_tls_rounds_is_news(obstacle))
+	msg_warn("%s", line);
+    smtp_tls_fallback_apply(tls, obstacle, &decision);
     return (decision.action);
 }
 

@@ -65,6 +65,8 @@
 /*	For each host that was tried, in the order in which that was done,
 /*	the round that it is remembered for: TLS_ROUND_ENCRYPT,
 /*	TLS_ROUND_CLEAR, or TLS_ROUND_NONE when it does not come back.
+/*	What is remembered of the present host counts when it offers
+/*	nothing now.
 /* .IP count
 /*	How many hosts were tried, including the present one.
 /* .IP round
@@ -162,16 +164,17 @@ static const NAME_CODE tls_round_names[] = {
     0, TLS_ROUND_NONE,
 };
 
-/* tls_rounds_find - the first remembered host after the present one */
+/* tls_rounds_find - who of the remembered hosts has the next turn */
 
 static void tls_rounds_find(TLS_ROUNDS_DECISION *found, const int *offers,
-			            int count, int round, int present)
+			            int count, int round, int present,
+			            int not_host)
 {
     int     host = present + 1;
 
     for ( /* void */ ; round <= TLS_ROUND_LAST; round++, host = 0) {
 	for ( /* void */ ; host < count; host++) {
-	    if (offers[host] == round && host != present) {
+	    if (offers[host] == round && host != not_host) {
 		found->round = round;
 		found->host = host;
 		return;
@@ -211,7 +214,8 @@ int     tls_rounds_decide(TLS_ROUNDS_DECISION *decision, const int *offers,
 	decision->host = TLS_ROUNDS_HOST_NEW;
 	other = OTHER_ROUND;
     } else {
-	tls_rounds_find(decision, offers, count, round, present);
+	tls_rounds_find(decision, offers, count, round, present,
+			mine == OFFER_NOTHING ? -1 : present);
 	if (decision->round == TLS_ROUND_NONE)
 	    other = OTHER_NONE;
 	else if (decision->round == round)
@@ -237,6 +241,7 @@ int     tls_rounds_offer(const TLS_FALLBACK_DECISION *fallback)
 {
     switch (fallback->action) {
     case TLS_FALLBACK_ACT_GO_ON:
+    case TLS_FALLBACK_ACT_RETRY_TLS:
 	return (TLS_ROUND_ENCRYPT);
     case TLS_FALLBACK_ACT_CLEAR:
     case TLS_FALLBACK_ACT_RETRY:
@@ -282,12 +287,12 @@ const char *str_tls_round(int round)
 /* due - does a host have a turn before (round, host), and after the present? */
 
 static int due(const int *offers, int count, int round, int present,
-	               int before_round, int before_host)
+	               int not_host, int before_round, int before_host)
 {
     int     host;
 
     for (host = 0; host < count; host++)
-	if (offers[host] != TLS_ROUND_NONE && host != present
+	if (offers[host] != TLS_ROUND_NONE && host != not_host
 	    && (offers[host] > round
 		|| (offers[host] == round && host > present))
 	    && (offers[host] < before_round
@@ -304,6 +309,7 @@ static void check_decision(const int *offers, int count, int round,
     TLS_ROUNDS_DECISION dec;
     int     more = (flags & TLS_ROUNDS_FLAG_MORE) != 0;
     int     conn = (flags & TLS_ROUNDS_FLAG_CONN) != 0;
+    int     not_host = (offer == TLS_ROUND_NONE ? -1 : present);
 
 #define ANYONE	(TLS_ROUND_LAST + 1)
 
@@ -316,7 +322,8 @@ static void check_decision(const int *offers, int count, int round,
 	MUST(dec.host == present && dec.round == round);
 	MUST(offer <= round || !more);
 	MUST(offer <= round
-	     || !due(offers, count, round, present, offer, conn ? 0 : present));
+	     || !due(offers, count, round, present, not_host,
+		     offer, conn ? 0 : present));
 	break;
     case NEXT:
 	/* Nobody is forgotten, and nobody comes twice. */
@@ -327,15 +334,16 @@ static void check_decision(const int *offers, int count, int round,
 	    MUST(dec.round == round);
 	} else {
 	    MUST(offers[dec.host] == dec.round);
-	    MUST(dec.host != present);
+	    MUST(dec.host != not_host);
 	    MUST(dec.round > round || dec.host > present);
-	    MUST(!due(offers, count, round, present, dec.round, dec.host));
+	    MUST(!due(offers, count, round, present, not_host,
+		      dec.round, dec.host));
 	    MUST(offer == TLS_ROUND_NONE || dec.round <= offer);
 	}
 	break;
     case GIVE_UP:
 	MUST(offer == TLS_ROUND_NONE && !more);
-	MUST(!due(offers, count, round, present, ANYONE, 0));
+	MUST(!due(offers, count, round, present, not_host, ANYONE, 0));
 	break;
     default:
 	MUST(dec.action == GO_ON);
