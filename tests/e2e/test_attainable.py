@@ -58,7 +58,7 @@ KINDS = {}
 for name, obstacle in matrix.OBSTACLES.items():
     if (obstacle.reason not in ("handshake", "tls-lost")
             or name == "no-protocol"):
-        KINDS.setdefault(obstacle.server, (name, from_matrix(obstacle)))
+        KINDS.setdefault(repr(obstacle.server), (name, from_matrix(obstacle)))
 KINDS = dict(KINDS.values())
 KINDS.update({
     # Chains.
