@@ -12,6 +12,7 @@ UNKNOWN_CA_RESUMED = (UNKNOWN_CA if has("first-error-is-result")
 SELF_SIGNED = "self-signed certificate"
 EXPIRED = "certificate has expired"
 WRONG_NAME = "hostname mismatch"
+WRONG_PURPOSE = "unsuitable certificate purpose"
 NO_FINGERPRINT_MATCH = "no matching certificate or public key fingerprint"
 NO_TLSA_MATCH = "no matching DANE TLSA records"
 NO_STARTTLS = "TLS was not offered by the server"

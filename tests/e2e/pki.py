@@ -8,14 +8,16 @@ certificate that signed itself.  A certificate is asked for by its properties
 
 import datetime
 import hashlib
+import ipaddress
 import ssl
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ONE_DAY = datetime.timedelta(days=1)
 
@@ -37,8 +39,19 @@ class Cert:
     names: tuple = ()                   # DNS names; empty: the peer's host name
     subject: str = ""                   # common name; empty: the first DNS name
     expired: bool = False
-    key: str = "ec"                     # ec, rsa
+    key: str = "ec"                     # ec, rsa, weak
     serial: int = 0                     # tells two otherwise equal ones apart
+    not_yet: bool = False               # valid from tomorrow on
+    client_only: bool = False           # not to be used by servers
+    sha1: bool = False                  # signed with what nobody trusts now
+    intermediates: int = 0              # between the authority and this one
+    alternative: bool = True            # names are in subjectAltName, too
+    addresses: tuple = ()               # IP addresses, besides the names
+    raw: bytes = b""                    # bytes of the common name, as they are
+
+    @property
+    def weak(self):
+        return self.key == "weak" or self.sha1
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,8 @@ class Issued:
     signature: str                      # key type and size, as Postfix names it
     der: bytes = b""
     spki: bytes = b""
+    weak: bool = False
+    expires: str = ""                   # RFC 3339
 
 
 def colon_digest(data):
@@ -64,12 +79,46 @@ def _name(text):
 
 
 def _new_key(kind):
+    if kind == "weak":                  # the library has no such key
+        return serialization.load_pem_private_key(subprocess.run(
+            ["openssl", "genrsa", "768"], check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout, None)
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
 
 
-SIGNATURE_NAME = {"rsa": "RSA-PSS (2048 bits)", "ec": "ECDSA (prime256v1)"}
+SIGNATURE_NAME = {"rsa": "RSA-PSS (2048 bits)", "ec": "ECDSA (prime256v1)",
+                  "weak": "RSA-PSS (768 bits)"}
+PLACEHOLDER = "placeholder-"
+
+
+def _asn1(tag, *contents):
+    """One element in DER."""
+    body = b"".join(contents)
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8 or 1, "big")
+    if len(body) > 127:
+        size = bytes([0x80 + len(size)]) + size
+    return bytes([tag]) + size + body
+
+
+# ECDSA with a digest, as in a certificate.
+ECDSA = {"sha256": (hashes.SHA256, _asn1(0x30, bytes.fromhex(
+             "06082a8648ce3d040302"))),
+         "sha1": (hashes.SHA1, _asn1(0x30, bytes.fromhex(
+             "06072a8648ce3d0401")))}
+
+
+def _signed_again(leaf, key, digest, old_text, new_text):
+    """A certificate that the library would not make."""
+    make_digest, algorithm = ECDSA[digest]
+    tbs = leaf.tbs_certificate_bytes
+    header = 2 if tbs[1] < 128 else 2 + tbs[1] - 128
+    body = tbs[header:].replace(ECDSA["sha256"][1], algorithm, 1)
+    assert len(old_text) == len(new_text)
+    tbs = _asn1(0x30, body.replace(old_text, new_text))
+    signature = key.sign(tbs, ec.ECDSA(make_digest()))
+    return _asn1(0x30, tbs, algorithm, _asn1(0x03, b"\0", signature))
 
 
 class Pki:
@@ -106,7 +155,7 @@ class Pki:
                 .serial_number(x509.random_serial_number())
                 .not_valid_before(now - ONE_DAY)
                 .not_valid_after(now + 30 * ONE_DAY)
-                .add_extension(x509.BasicConstraints(ca=True, path_length=0),
+                .add_extension(x509.BasicConstraints(ca=True, path_length=None),
                                critical=True)
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(
                     key.public_key()), critical=False)
@@ -128,42 +177,89 @@ class Pki:
         key = _new_key(cert.key)
         now = datetime.datetime.now(datetime.timezone.utc)
         subject = _name(cert.subject or names[0][:64])
+        placeholder = (PLACEHOLDER * len(cert.raw))[:len(cert.raw)]
+        if cert.raw:
+            subject = x509.Name([x509.NameAttribute(
+                NameOID.COMMON_NAME, placeholder, _validate=False)])
+        between = []
         if cert.issuer == "self":
             issuer_name, issuer_key = subject, key
         else:
             issuer_cert, issuer_key = self._authority[cert.issuer]
+            for number in range(cert.intermediates):
+                issuer_cert, issuer_key = self._intermediate(
+                    number, issuer_cert.subject, issuer_key)
+                between.insert(0, issuer_cert)
             issuer_name = issuer_cert.subject
         first, last = ((now - 20 * ONE_DAY, now - 10 * ONE_DAY) if cert.expired
+                       else (now + ONE_DAY, now + 10 * ONE_DAY) if cert.not_yet
                        else (now - ONE_DAY, now + 10 * ONE_DAY))
-        leaf = (x509.CertificateBuilder()
+        builder = (x509.CertificateBuilder()
                 .subject_name(subject).issuer_name(issuer_name)
                 .public_key(key.public_key())
                 .serial_number(x509.random_serial_number())
                 .not_valid_before(first).not_valid_after(last)
-                .add_extension(x509.SubjectAlternativeName(
-                    [x509.DNSName(name) for name in names]), critical=False)
                 .add_extension(
                     x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                        issuer_key.public_key()), critical=False)
-                .sign(issuer_key, hashes.SHA256()))
+                        issuer_key.public_key()), critical=False))
+        if cert.alternative:
+            builder = builder.add_extension(x509.SubjectAlternativeName(
+                [x509.DNSName(name) for name in names]
+                + [x509.IPAddress(ipaddress.ip_address(address))
+                   for address in cert.addresses]), critical=False)
+        if cert.client_only:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(
+                [ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        leaf = builder.sign(issuer_key, hashes.SHA256())
+        der = leaf.public_bytes(serialization.Encoding.DER)
+        if cert.raw or cert.sha1:
+            der = _signed_again(leaf, issuer_key,
+                                "sha1" if cert.sha1 else "sha256",
+                                placeholder.encode(), cert.raw)
         stem = self.directory / ("leaf-%03d" % len(self._issued))
         chain_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
-        chain_file.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+        chain_file.write_text(ssl.DER_cert_to_PEM_cert(der) + "".join(
+            ca.public_bytes(serialization.Encoding.PEM).decode()
+            for ca in between))
         key_file.write_bytes(key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption()))
         key_file.chmod(0o600)
-        der = leaf.public_bytes(serialization.Encoding.DER)
         spki = key.public_key().public_bytes(
             serialization.Encoding.DER,
             serialization.PublicFormat.SubjectPublicKeyInfo)
         return Issued(chain_file, key_file, colon_digest(der),
-                      colon_digest(spki), SIGNATURE_NAME[cert.key], der, spki)
+                      colon_digest(spki), SIGNATURE_NAME[cert.key], der, spki,
+                      cert.weak, last.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    @staticmethod
+    def _intermediate(number, issuer_name, issuer_key):
+        """A certification authority that another one vouches for."""
+        key = _new_key("ec")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return (x509.CertificateBuilder()
+                .subject_name(_name("Intermediate %d" % number))
+                .issuer_name(issuer_name)
+                .public_key(key.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - ONE_DAY)
+                .not_valid_after(now + 30 * ONE_DAY)
+                .add_extension(x509.BasicConstraints(ca=True, path_length=None),
+                               critical=True)
+                .add_extension(AUTHORITY_USAGE, critical=True)
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(
+                    key.public_key()), critical=False)
+                .add_extension(
+                    x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                        issuer_key.public_key()), critical=False)
+                .sign(issuer_key, hashes.SHA256())), key
 
     def context(self, issued, minimum, maximum):
         """A server-side TLS context that shows this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if issued.weak:                 # or it would not show such a thing
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(issued.chain_file, issued.key_file)
         context.minimum_version = getattr(ssl.TLSVersion, minimum)
         context.maximum_version = getattr(ssl.TLSVersion, maximum)

@@ -93,7 +93,7 @@ def test_bad_fallback_level(bad, world):
 
 
 # The template, the warning, the text that is logged for a delivery.
-BUILT_IN = ('unknown built-in template "%s": specify standard or full, '
+BUILT_IN = ('unknown built-in template "%s": specify standard, full or json, '
             'or text with $name; ignoring the parameter')
 UNKNOWN = 'unknown attribute "%s" expands to nothing'
 UNBALANCED = 'unbalanced {} or () at "%s"; ignoring the parameter'

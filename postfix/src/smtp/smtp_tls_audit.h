@@ -18,6 +18,7 @@ struct SMTP_STATE;
 struct SMTP_RESP;
 
 extern void smtp_tls_audit_init(void);
+extern int smtp_tls_audit_proxy_flags(void);
 extern void smtp_tls_audit(struct SMTP_STATE *, int, struct SMTP_RESP *);
 
 /* LICENSE

@@ -10,6 +10,9 @@
 /*	const char *param_name;
 /*	const char *value;
 /*
+/*	int	tls_audit_wants_cert(template)
+/*	const char *template;
+/*
 /*	const char *tls_audit_expand(result, template, audit)
 /*	VSTRING *result;
 /*	const char *template;
@@ -23,13 +26,19 @@
 /*	that is suitable for tls_audit_expand(). Sequences of white space
 /*	become one space, so that a template may occupy multiple lines in
 /*	main.cf. A template that is one word without "$" is the
-/*	name of a built-in template (standard or full). The result is a
+/*	name of a built-in template (standard, full or json). The result is a
 /*	null pointer when the value is empty, or when it cannot be used.
 /*	The result is passed to myfree() by the caller.
 /*
+/*	tls_audit_wants_cert() returns non-zero when a template has
+/*	attributes for which the server certificate must be known.
+/*	Otherwise, tls_audit_expand() does not look at it.
+/*
 /*	tls_audit_expand() expands a template. The result value is
 /*	the content of the result buffer, with all non-printable characters
-/*	replaced.
+/*	replaced. In names from a server certificate, also non-ASCII
+/*	characters are replaced, and characters that could end the name or
+/*	begin another attribute.
 /*
 /*	Arguments:
 /* .IP param_name
@@ -45,8 +54,16 @@
 /* .PP
 /*	The attributes in a template are those in the table
 /*	tls_audit_table below, which is also the order of the
-/*	built-in template "full". An attribute is undefined when it
-/*	does not apply.
+/*	built-in templates "full" (up to "dsn") and "json". An attribute is
+/*	undefined when it does not apply.
+/*
+/*	The result of "json" is one JSON object (RFC 8259) in ASCII,
+/*	after "tlsaudit: ". Where text is not valid UTF-8, it has the
+/*	Unicode replacement character. The result is no longer than 1900
+/*	bytes, a little below the limit of msg_syslog(3) and msg_logger(3)
+/*	for a logfile record. Attributes that don't fit are left out; those
+/*	in the table tls_audit_json_optional go first, in the order of that
+/*	table.
 /* DIAGNOSTICS
 /*	Warnings: unknown attribute name (expands to nothing); unbalanced
 /*	{} or () or other syntax error, unknown built-in template (the
@@ -87,6 +104,7 @@
 
 #include <tls.h>
 #include <tls_audit.h>
+#include <tls_audit_cert.h>
 #include <tls_fallback.h>
 #include <tls_fallback_compat.h>
 
@@ -111,7 +129,20 @@ static const char *tls_audit_level(int level)
 
 static const char *tls_audit_number(VSTRING *buf, long number)
 {
-    return (STR(vstring_sprintf(buf, "%ld", number)));
+    char    digits[sizeof(number) * 3 + 2];
+    char   *cp = digits + sizeof(digits) - 1;
+    unsigned long rest = (number < 0 ? -(unsigned long) number : number);
+
+    /*
+     * There are several numbers in each record.
+     */
+    *cp = 0;
+    do {
+	*--cp = '0' + rest % 10;
+    } while ((rest /= 10) > 0);
+    if (number < 0)
+	*--cp = '-';
+    return (STR(vstring_strcpy(buf, cp)));
 }
 
  /*
@@ -246,6 +277,9 @@ static const char *tls_audit_sigalg(const TLS_AUDIT *audit, VSTRING *buf)
 #define FROM_TLS(member) \
 	(audit->tls ? STR_OR_NULL(audit->tls->member) : (const char *) 0)
 
+#define AUDIT_CERT(audit) \
+	((audit)->tls ? tls_audit_cert((audit)->tls) : (TLS_AUDIT_CERT *) 0)
+
 TLS_AUDIT_ATTR(relay, audit->relay)
 TLS_AUDIT_ATTR(eff_level, tls_audit_level(audit->level))
 TLS_AUDIT_ATTR(policy, tls_audit_level(audit->policy))
@@ -256,6 +290,9 @@ TLS_AUDIT_ATTR(cert_digest, FROM_TLS(peer_cert_fprint))
 TLS_AUDIT_ATTR(spki_digest, FROM_TLS(peer_pkey_fprint))
 TLS_AUDIT_ATTR(reason, audit->reason)
 TLS_AUDIT_ATTR(nexthop, audit->nexthop)
+TLS_AUDIT_ATTR(host, audit->host)
+TLS_AUDIT_ATTR(addr, audit->addr)
+TLS_AUDIT_ATTR(port, audit->port ? tls_audit_number(buf, audit->port) : 0)
 TLS_AUDIT_ATTR(sni, FROM_TLS(peer_sni))
 TLS_AUDIT_ATTR(reuse, audit->reuse > 0 ? tls_audit_number(buf, audit->reuse) : 0)
 TLS_AUDIT_ATTR(queue_id, audit->queue_id)
@@ -264,59 +301,165 @@ TLS_AUDIT_ATTR(size, tls_audit_number(buf, audit->size))
 TLS_AUDIT_ATTR(dsn, audit->dsn)
 
  /*
-  * The attributes. The order is that of the built-in template "full"; the
-  * built-in template "standard" has the order of its own list below.
+  * What is known from the server certificate.
+  */
+TLS_AUDIT_ATTR(peer_name, FROM_TLS(peer_CN))
+TLS_AUDIT_ATTR(issuer_name, FROM_TLS(issuer_CN))
+
+/* tls_audit_attainable - the highest level that the certificate was good for */
+
+static const char *tls_audit_attainable(const TLS_AUDIT *audit,
+					        VSTRING *unused_buf)
+{
+    TLS_AUDIT_CERT *cert = AUDIT_CERT(audit);
+
+#define MATCHES(cert, audit, patterns) \
+	((patterns) != 0 && tls_audit_cert_match((cert), (patterns), \
+					    (audit)->domain, (audit)->host))
+
+    if (cert == 0)
+	return (0);
+    if (MATCHES(cert, audit, audit->secure_match))
+	return (str_tls_policy_level(TLS_LEV_SECURE));
+    if (MATCHES(cert, audit, audit->verify_match))
+	return (str_tls_policy_level(TLS_LEV_VERIFY));
+    return (0);
+}
+
+/* tls_audit_verify_error - why the certificate chain is not trusted */
+
+static const char *tls_audit_verify_error(const TLS_AUDIT *audit,
+					          VSTRING *unused_buf)
+{
+    TLS_AUDIT_CERT *cert = AUDIT_CERT(audit);
+
+    return (cert ? tls_audit_cert_error(cert) : 0);
+}
+
+/* tls_audit_expires - end of the certificate's validity */
+
+static const char *tls_audit_expires(const TLS_AUDIT *audit, VSTRING *buf)
+{
+    TLS_AUDIT_CERT *cert = AUDIT_CERT(audit);
+
+    return (cert ? tls_audit_cert_expires(buf, cert) : 0);
+}
+
+/* tls_audit_resumed - TLS session resumption */
+
+static const char *tls_audit_resumed(const TLS_AUDIT *audit,
+				             VSTRING *unused_buf)
+{
+    TLS_AUDIT_CERT *cert = AUDIT_CERT(audit);
+
+    return (cert != 0 && cert->resumed ? "yes" : 0);
+}
+
+ /*
+  * The attributes. The order is that of the built-in templates "full" and
+  * "json"; the built-in template "standard" has the order of its own list
+  * below.
   */
 typedef struct {
     const char *name;			/* $name in template */
     const char *(*value) (const TLS_AUDIT *, VSTRING *);
+    int     flags;			/* see below */
 } TLS_AUDIT_ROW;
 
+#define TLS_AUDIT_FLAG_FULL	(1<<0)	/* in built-in template "full" */
+#define TLS_AUDIT_FLAG_NUMBER	(1<<1)	/* JSON number */
+#define TLS_AUDIT_FLAG_BOOL	(1<<2)	/* JSON boolean */
+#define TLS_AUDIT_FLAG_CERT	(1<<3)	/* needs tls_audit_cert() */
+#define TLS_AUDIT_FLAG_NAME	(1<<4)	/* free text, chosen by the server */
+
+#define FULL	TLS_AUDIT_FLAG_FULL
+#define NUMBER	TLS_AUDIT_FLAG_NUMBER
+#define BOOL	TLS_AUDIT_FLAG_BOOL
+#define CERT	TLS_AUDIT_FLAG_CERT
+#define NAME	TLS_AUDIT_FLAG_NAME
+
 static const TLS_AUDIT_ROW tls_audit_table[] = {
-    {"relay", tls_audit_relay},
-    {"level", tls_audit_eff_level},
-    {"policy", tls_audit_policy},
-    {"configured", tls_audit_configured},
-    {"auth", tls_audit_auth},
-    {"protocol", tls_audit_protocol},
-    {"cipher", tls_audit_cipher_name},
-    {"cert_digest", tls_audit_cert_digest},
-    {"spki_digest", tls_audit_spki_digest},
-    {"reason", tls_audit_reason},
-    {"nexthop", tls_audit_nexthop},
-    {"kex", tls_audit_kex},
-    {"fs", tls_audit_fs},
-    {"sigalg", tls_audit_sigalg},
-    {"sni", tls_audit_sni},
-    {"reuse", tls_audit_reuse},
-    {"queue_id", tls_audit_queue_id},
-    {"nrcpt", tls_audit_nrcpt},
-    {"size", tls_audit_size},
-    {"dsn", tls_audit_dsn},
-    {0, 0},
+    {"relay", tls_audit_relay, FULL},
+    {"level", tls_audit_eff_level, FULL},
+    {"policy", tls_audit_policy, FULL},
+    {"configured", tls_audit_configured, FULL},
+    {"auth", tls_audit_auth, FULL},
+    {"protocol", tls_audit_protocol, FULL},
+    {"cipher", tls_audit_cipher_name, FULL},
+    {"cert_digest", tls_audit_cert_digest, FULL},
+    {"spki_digest", tls_audit_spki_digest, FULL},
+    {"reason", tls_audit_reason, FULL},
+    {"nexthop", tls_audit_nexthop, FULL},
+    {"kex", tls_audit_kex, FULL},
+    {"fs", tls_audit_fs, FULL | BOOL},
+    {"sigalg", tls_audit_sigalg, FULL},
+    {"sni", tls_audit_sni, FULL},
+    {"reuse", tls_audit_reuse, FULL | NUMBER},
+    {"queue_id", tls_audit_queue_id, FULL},
+    {"nrcpt", tls_audit_nrcpt, FULL | NUMBER},
+    {"size", tls_audit_size, FULL | NUMBER},
+    {"dsn", tls_audit_dsn, FULL},
+    {"relay_host", tls_audit_host, 0},
+    {"relay_addr", tls_audit_addr, 0},
+    {"relay_port", tls_audit_port, NUMBER},
+    {"attainable", tls_audit_attainable, CERT},
+    {"verify_error", tls_audit_verify_error, CERT},
+    {"cert_expires", tls_audit_expires, CERT},
+    {"resumed", tls_audit_resumed, CERT | BOOL},
+    {"subject", tls_audit_peer_name, NAME},
+    {"issuer", tls_audit_issuer_name, NAME},
+    {0, 0, 0},
 };
 
+#undef FULL
+#undef NUMBER
+#undef BOOL
+#undef CERT
+#undef NAME
+
  /*
-  * Built-in templates: "name=value", separated by ", ". The first attribute is
-  * always there, the others when they are defined. With a null list of names:
-  * all attributes. These templates are expanded without mac_expand(3), at a
-  * quarter of the cost.
+  * What is left out of a JSON object that is too long. The names in the
+  * certificate are chosen by the server. Most of the others are limited by
+  * the DNS and by digest algorithms, and the rest is short.
+  */
+static const char *const tls_audit_json_optional[] = {
+    "subject", "issuer", "sni", "relay_host", "relay_addr", "spki_digest",
+    "cert_digest", "sigalg", "nexthop", "relay", "kex", "cipher", "protocol",
+    "queue_id", "dsn", "verify_error", 0,
+};
+
+#define TLS_AUDIT_JSON_LIMIT	1900
+
+ /*
+  * Built-in templates. "standard" and "full" are "name=value", separated by ",
+  * ". The first attribute is always there, the others when they are defined.
+  * With a null list of names: all attributes that have the "full" flag. These
+  * templates are expanded without mac_expand(3), at a quarter of the cost.
   */
 #define TLS_AUDIT_LINE_START	"tlsaudit: "
 
-typedef struct {
+typedef struct TLS_AUDIT_BUILTIN {
     const char *name;			/* template name */
+    void    (*expand) (VSTRING *, const struct TLS_AUDIT_BUILTIN *,
+		               const TLS_AUDIT *, VSTRING *);
     const char *const *attributes;	/* attribute names */
+    int     wants_cert;			/* has attributes that need it */
 } TLS_AUDIT_BUILTIN;
+
+static void tls_audit_text(VSTRING *, const TLS_AUDIT_BUILTIN *,
+			           const TLS_AUDIT *, VSTRING *);
+static void tls_audit_json(VSTRING *, const TLS_AUDIT_BUILTIN *,
+			           const TLS_AUDIT *, VSTRING *);
 
 static const char *const tls_audit_standard[] = {
     "relay", "auth", "level", "policy", "protocol", "cipher", 0,
 };
 
 static const TLS_AUDIT_BUILTIN tls_audit_builtins[] = {
-    {"standard", tls_audit_standard},
-    {"full", 0},
-    {0, 0},
+    {"standard", tls_audit_text, tls_audit_standard, 0},
+    {"full", tls_audit_text, 0, 0},
+    {"json", tls_audit_json, 0, 1},
+    {0, 0, 0, 0},
 };
 
 /* tls_audit_find - find attribute by name */
@@ -345,10 +488,10 @@ static const TLS_AUDIT_BUILTIN *tls_audit_builtin(const char *name)
     return (0);
 }
 
-/* tls_audit_builtin_add - append attribute if it is defined */
+/* tls_audit_text_add - append attribute if it is defined */
 
-static void tls_audit_builtin_add(VSTRING *result, const TLS_AUDIT_ROW *row,
-				          const TLS_AUDIT *audit, VSTRING *buf)
+static void tls_audit_text_add(VSTRING *result, const TLS_AUDIT_ROW *row,
+			               const TLS_AUDIT *audit, VSTRING *buf)
 {
     const char *value = row->value(audit, buf);
     ssize_t start;
@@ -366,11 +509,10 @@ static void tls_audit_builtin_add(VSTRING *result, const TLS_AUDIT_ROW *row,
     (void) printable(STR(result) + start, '_');
 }
 
-/* tls_audit_builtin_expand - expand built-in template */
+/* tls_audit_text - expand built-in template */
 
-static void tls_audit_builtin_expand(VSTRING *result,
-				             const TLS_AUDIT_BUILTIN *builtin,
-				             const TLS_AUDIT *audit, VSTRING *buf)
+static void tls_audit_text(VSTRING *result, const TLS_AUDIT_BUILTIN *builtin,
+			           const TLS_AUDIT *audit, VSTRING *buf)
 {
     const TLS_AUDIT_ROW *row;
     const char *const *cpp;
@@ -378,10 +520,132 @@ static void tls_audit_builtin_expand(VSTRING *result,
     VSTRING_RESET(result);
     if ((cpp = builtin->attributes) != 0) {
 	for ( /* void */ ; *cpp; cpp++)
-	    tls_audit_builtin_add(result, tls_audit_find(*cpp), audit, buf);
+	    tls_audit_text_add(result, tls_audit_find(*cpp), audit, buf);
     } else {
 	for (row = tls_audit_table; row->name; row++)
-	    tls_audit_builtin_add(result, row, audit, buf);
+	    if (row->flags & TLS_AUDIT_FLAG_FULL)
+		tls_audit_text_add(result, row, audit, buf);
+    }
+}
+
+ /*
+  * What can be in a JSON string as it is. Other characters are written as
+  * "\u" and four hexadecimal digits, which every JSON parser understands, and
+  * which no terminal or log viewer interprets.
+  */
+#define IS_PLAIN_JSON(ch) \
+	((ch) >= 0x20 && (ch) < 0x7f && (ch) != '"' && (ch) != '\\')
+
+#define REPLACEMENT_CHARACTER	0xfffd
+
+/* tls_audit_utf8 - decode one character, or one byte of what is not UTF-8 */
+
+static const unsigned char *tls_audit_utf8(const unsigned char *cp,
+					           unsigned *code)
+{
+    static const unsigned smallest[] = {0, 0x80, 0x800, 0x10000};
+    int     more = (*cp < 0x80 ? 0 : *cp < 0xc0 ? -1 : *cp < 0xe0 ? 1 :
+		    *cp < 0xf0 ? 2 : *cp < 0xf8 ? 3 : -1);
+    unsigned value;
+    int     i;
+
+#define IS_SURROGATE(c)	((c) >= 0xd800 && (c) <= 0xdfff)
+
+    *code = REPLACEMENT_CHARACTER;
+    if (more < 0)
+	return (cp + 1);
+    value = (more == 0 ? *cp : *cp & (0x3f >> more));
+    for (i = 1; i <= more; i++) {
+	if ((cp[i] & 0xc0) != 0x80)
+	    return (cp + 1);
+	value = (value << 6) | (cp[i] & 0x3f);
+    }
+    if (value < smallest[more] || value > 0x10ffff || IS_SURROGATE(value))
+	return (cp + 1);
+    *code = value;
+    return (cp + more + 1);
+}
+
+/* tls_audit_json_string - append JSON string */
+
+static void tls_audit_json_string(VSTRING *result, const char *text)
+{
+    const unsigned char *cp = (const unsigned char *) text;
+    const unsigned char *start;
+    unsigned code;
+
+    VSTRING_ADDCH(result, '"');
+    for (;;) {
+	for (start = cp; IS_PLAIN_JSON(*cp); cp++)
+	     /* void */ ;
+	if (cp > start)
+	    vstring_memcat(result, (const char *) start, cp - start);
+	if (*cp == 0)
+	    break;
+	cp = tls_audit_utf8(cp, &code);
+	if (code == '"' || code == '\\') {
+	    VSTRING_ADDCH(result, '\\');
+	    VSTRING_ADDCH(result, code);
+	} else if (code < 0x10000) {
+	    vstring_sprintf_append(result, "\\u%04x", code);
+	} else {
+	    code -= 0x10000;
+	    vstring_sprintf_append(result, "\\u%04x\\u%04x",
+				   0xd800 + (code >> 10),
+				   0xdc00 + (code & 0x3ff));
+	}
+    }
+    VSTRING_ADDCH(result, '"');
+}
+
+/* tls_audit_json_object - append JSON object, without some attributes */
+
+static void tls_audit_json_object(VSTRING *result, const TLS_AUDIT *audit,
+			              VSTRING *buf, unsigned long left_out)
+{
+    const TLS_AUDIT_ROW *row;
+    const char *value;
+    char    before = '{';
+
+#define ROW_BIT(row)	(1UL << ((row) - tls_audit_table))
+
+    for (row = tls_audit_table; row->name; row++) {
+	if ((left_out & ROW_BIT(row)) != 0
+	    || (value = row->value(audit, buf)) == 0 || *value == 0)
+	    continue;
+	VSTRING_ADDCH(result, before);
+	VSTRING_ADDCH(result, '"');
+	vstring_strcat(result, row->name);
+	vstring_memcat(result, "\":", 2);
+	if (row->flags & TLS_AUDIT_FLAG_NUMBER)
+	    vstring_strcat(result, value);
+	else if (row->flags & TLS_AUDIT_FLAG_BOOL)
+	    vstring_strcat(result, *value == 'y' ? "true" : "false");
+	else
+	    tls_audit_json_string(result, value);
+	before = ',';
+    }
+    if (before == '{')
+	VSTRING_ADDCH(result, before);
+    VSTRING_ADDCH(result, '}');
+    VSTRING_TERMINATE(result);
+}
+
+/* tls_audit_json - expand built-in template */
+
+static void tls_audit_json(VSTRING *result,
+			           const TLS_AUDIT_BUILTIN *unused_builtin,
+			           const TLS_AUDIT *audit, VSTRING *buf)
+{
+    const char *const *optional = tls_audit_json_optional;
+    unsigned long left_out = 0;
+
+    for (;;) {
+	vstring_strcpy(result, TLS_AUDIT_LINE_START);
+	tls_audit_json_object(result, audit, buf, left_out);
+	if (LEN(result) <= TLS_AUDIT_JSON_LIMIT || *optional == 0)
+	    break;
+	left_out |= ROW_BIT(tls_audit_find(*optional++));
     }
 }
 
@@ -477,13 +741,65 @@ char   *tls_audit_template(const char *param_name, const char *value)
 	usable = tls_audit_check(param_name, template);
     else if ((usable = (tls_audit_builtin(template) != 0)) == 0)
 	msg_warn("%s: unknown built-in template \"%s\": specify "
-		 "standard or full, or text with $name; ignoring "
+		 "standard, full or json, or text with $name; ignoring "
 		 "the parameter", param_name, template);
     if (!usable) {
 	myfree(template);
 	return (0);
     }
     return (template);
+}
+
+/* tls_audit_wants_lookup - call-back, look for names that need it */
+
+static const char *tls_audit_wants_lookup(const char *name, int unused_mode,
+					          void *context)
+{
+    const TLS_AUDIT_ROW *row = tls_audit_find(name);
+
+    if (row != 0 && (row->flags & TLS_AUDIT_FLAG_CERT) != 0)
+	*(int *) context = 1;
+    return ("");
+}
+
+/* tls_audit_wants_cert - must the server certificate be known? */
+
+int     tls_audit_wants_cert(const char *template)
+{
+    int     wanted = 0;
+
+    if (IS_BUILTIN_NAME(template))
+	return (tls_audit_builtin(template)->wants_cert);
+    (void) mac_expand((VSTRING *) 0, template, MAC_EXP_FLAG_SCAN, (char *) 0,
+		      tls_audit_wants_lookup, (void *) &wanted);
+    return (wanted);
+}
+
+/* tls_audit_harmless - text from the server that looks like nothing else */
+
+static const char *tls_audit_harmless(VSTRING *buf, const char *text)
+{
+    static VSTRING *copy;
+    const unsigned char *cp;
+    unsigned code;
+
+    /*
+     * In a text template, nothing but its own text and punctuation may look
+     * like the beginning of an attribute, or like the end of a quoted value.
+     * Non-ASCII characters can change the direction of what follows.
+     */
+#define IS_PUNCTUATION(ch)	(strchr("=,;|\"\\<>{}[]", (ch)) != 0)
+#define IS_HARMLESS(ch)	(ISASCII(ch) && ISPRINT(ch) && !IS_PUNCTUATION(ch))
+
+    if (copy == 0)
+	copy = vstring_alloc(100);
+    VSTRING_RESET(copy);
+    for (cp = (const unsigned char *) text; *cp != 0; /* void */ ) {
+	cp = tls_audit_utf8(cp, &code);
+	VSTRING_ADDCH(copy, code < 0x7f && IS_HARMLESS(code) ? code : '_');
+    }
+    VSTRING_TERMINATE(copy);
+    return (STR(vstring_strcpy(buf, STR(copy))));
 }
 
  /*
@@ -501,8 +817,13 @@ static const char *tls_audit_lookup(const char *name, int unused_mode,
 {
     TLS_AUDIT_CONTEXT *cp = (TLS_AUDIT_CONTEXT *) context;
     const TLS_AUDIT_ROW *row;
+    const char *value;
 
-    return ((row = tls_audit_find(name)) ? row->value(cp->audit, cp->buf) : 0);
+    if ((row = tls_audit_find(name)) == 0
+	|| (value = row->value(cp->audit, cp->buf)) == 0)
+	return (0);
+    return ((row->flags & TLS_AUDIT_FLAG_NAME) ?
+	    tls_audit_harmless(cp->buf, value) : value);
 }
 
 /* tls_audit_expand - expand template */
@@ -511,13 +832,14 @@ const char *tls_audit_expand(VSTRING *result, const char *template,
 			             const TLS_AUDIT *audit)
 {
     static VSTRING *buf;
+    const TLS_AUDIT_BUILTIN *builtin;
     TLS_AUDIT_CONTEXT context;
 
     if (buf == 0)
 	buf = vstring_alloc(100);
     if (IS_BUILTIN_NAME(template)) {
-	tls_audit_builtin_expand(result, tls_audit_builtin(template),
-				 audit, buf);
+	builtin = tls_audit_builtin(template);
+	builtin->expand(result, builtin, audit, buf);
     } else {
 	context.audit = audit;
 	context.buf = buf;
@@ -531,8 +853,9 @@ const char *tls_audit_expand(VSTRING *result, const char *template,
 
  /*
   * Each line of input is a template; "# name=value" lines change a fact and
-  * "\n", "\r" and "\0nnn" in values stand for control characters. Print the
-  * result of the template check and of the expansion.
+  * "\n", "\r" and "\0nnn" in values stand for control characters. A value "x*n"
+  * stands for n times x. Print the result of the template check
+  * and of the expansion.
   */
 #include <stdlib.h>
 
@@ -542,6 +865,7 @@ const char *tls_audit_expand(VSTRING *result, const char *template,
 #include <vstring_vstream.h>
 
 static TLS_SESS_STATE session;
+static TLS_AUDIT_CERT cert;
 static TLS_AUDIT facts;
 
  /*
@@ -556,6 +880,10 @@ typedef struct {
 
 static int fact_tls;
 static int fact_size;
+static int fact_port;
+static const char *fact_cert;
+static const char *fact_secure_match;
+static const char *fact_verify_match;
 
 static const NAME_MASK peer_status_mask[] = {
     {"cert", TLS_CRED_FLAG_CERT},
@@ -594,8 +922,66 @@ static const FACT fact_table[] = {
     {"sig_curve", &session.srvr_sig_curve, 0, 0},
     {"sig_bits", 0, &session.srvr_sig_bits, 0},
     {"rpk", 0, &facts.rpk, 0},
+    {"host", &facts.host, 0, 0},
+    {"addr", &facts.addr, 0, 0},
+    {"port", 0, &fact_port, 0},
+    {"domain", &facts.domain, 0, 0},
+    {"secure_match", &fact_secure_match, 0, 0},
+    {"verify_match", &fact_verify_match, 0, 0},
+    {"subject", S(&session.peer_CN), 0, 0},
+    {"issuer", S(&session.issuer_CN), 0, 0},
+    {"cert", &fact_cert, 0, 0},
+    {"resumed", 0, &cert.resumed, 0},
+    {"error", 0, &cert.error, 0},
+    {"chain_error", 0, &cert.chain_error, 0},
     {0, 0, 0, 0},
 };
+
+/* set_cert - certificate from file, as received from tlsproxy(8) */
+
+static void set_cert(const char *path)
+{
+    BIO    *bio = BIO_new_file(path, "r");
+    X509   *x509;
+    unsigned char *der = 0;
+    int     len;
+
+    if (bio == 0 || (x509 = PEM_read_bio_X509(bio, 0, 0, 0)) == 0)
+	msg_fatal("no certificate in %s", path);
+    len = i2d_X509(x509, &der);
+    cert.der = vstring_memcpy(vstring_alloc(len), (char *) der, len);
+    session.audit_cert = &cert;
+    OPENSSL_free(der);
+    X509_free(x509);
+    BIO_free(bio);
+}
+
+/* set_match - names to compare with */
+
+static const ARGV *set_match(const ARGV *old, const char *names)
+{
+    if (old)
+	argv_free((ARGV *) old);
+    return (names ? argv_split(names, CHARS_COMMA_SP ":") : 0);
+}
+
+/* repeat - text*times */
+
+static void repeat(VSTRING *raw)
+{
+    char   *star = strrchr(STR(raw), '*');
+    char   *text;
+    int     times;
+
+    if (star == 0 || star == STR(raw) || (times = atoi(star + 1)) <= 0)
+	return;
+    *star = 0;
+    text = mystrdup(STR(raw));
+    VSTRING_RESET(raw);
+    while (times-- > 0)
+	vstring_strcat(raw, text);
+    myfree(text);
+}
 
 /* set_fact - name=value */
 
@@ -615,6 +1001,7 @@ static void set_fact(const char *text)
     if (fp->name == 0)
 	msg_fatal("unknown fact: %s", text);
     (void) unescape(raw, value);
+    repeat(raw);
     if (fp->mask) {
 	*fp->num = name_mask(name, fp->mask, value);
     } else if (fp->num) {
@@ -625,7 +1012,12 @@ static void set_fact(const char *text)
 	*fp->str = strcmp(value, "(null)") ? mystrdup(STR(raw)) : 0;
     }
     facts.size = fact_size;
+    facts.port = fact_port;
     facts.tls = fact_tls ? &session : 0;
+    if (fp->str == &fact_cert)
+	set_cert(fact_cert);
+    facts.secure_match = set_match(facts.secure_match, fact_secure_match);
+    facts.verify_match = set_match(facts.verify_match, fact_verify_match);
     vstring_free(raw);
     myfree(copy);
 }

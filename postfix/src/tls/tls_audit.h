@@ -14,6 +14,7 @@
  /*
   * Utility library.
   */
+#include <argv.h>
 #include <vstring.h>
 
  /*
@@ -23,16 +24,23 @@
 
  /*
   * External interface. What is known about one message data transfer. All
-  * pointers may be null, and a level may be TLS_LEV_NOTFOUND.
+  * pointers may be null, a level may be TLS_LEV_NOTFOUND, and a port may be
+  * zero.
   */
 typedef struct TLS_AUDIT {
     const char *relay;			/* host[addr]:port */
+    const char *host;			/* host in relay */
+    const char *addr;			/* address in relay */
+    unsigned port;			/* port in relay, host byte order */
     const char *nexthop;		/* policy lookup key */
+    const char *domain;			/* nexthop in certificate match */
+    const ARGV *secure_match;		/* certificate match at "secure" */
+    const ARGV *verify_match;		/* same, at "verify" */
     int     level;			/* effective level */
     int     policy;			/* level before fallback */
     int     configured;			/* level in table or main.cf */
     const char *reason;			/* obstacle keyword */
-    const TLS_SESS_STATE *tls;		/* null when in cleartext */
+    TLS_SESS_STATE *tls;		/* null when in cleartext */
     int     rpk;			/* server signed with raw public key */
     int     reuse;			/* earlier deliveries */
     const char *queue_id;		/* queue file name */
@@ -42,6 +50,7 @@ typedef struct TLS_AUDIT {
 } TLS_AUDIT;
 
 extern char *tls_audit_template(const char *, const char *);
+extern int tls_audit_wants_cert(const char *);
 extern const char *tls_audit_expand(VSTRING *, const char *, const TLS_AUDIT *);
 
 /* LICENSE
