@@ -49,6 +49,7 @@ class Obstacle:
     trust: str = "Trusted"              # what PKIX alone makes of the server
     where: str = ""                     # for tls-lost
     late: bool = False                  # found in the handshake
+    eased: bool = False                 # not there for opportunistic TLS
     transports: tuple = ("smtp", "proxy", "lmtp", "wrapper")
     needs: tuple = ()                   # of Postfix, see releases.py
 
@@ -64,7 +65,7 @@ OBSTACLES = {
     "refused-454": Obstacle("starttls-refused", B(starttls="454 4.7.0 later")),
     "refused-502": Obstacle("starttls-refused", B(starttls="502 5.5.1 never")),
     "no-protocol": Obstacle("handshake", B(tls=("TLSv1_2", "TLSv1_2")),
-                            policy="protocols=TLSv1.3"),
+                            policy="protocols=TLSv1.3", eased=True),
     "hs-close": Obstacle("handshake", B(handshake="close")),
     "hs-alert": Obstacle("handshake", B(handshake="alert")),
     "hs-garbage": Obstacle("handshake", B(handshake="garbage"), PKIX),

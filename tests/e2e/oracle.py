@@ -143,12 +143,21 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old):
                 return gives_up(obstacle, lmtp)
             if wrapper:
                 return refused("wrappermode")
-            if not old:
-                return refused("backoff")
             now, fell = "may", warn("may")
-        elif not old:
+        # The handshake is tried again, as a policy of "may" would.
+        tries = 2 if reason == "handshake" and fell else 1
+        if tries == 2 and obstacle.eased:
+            return delivered(obstacle.trust, connections=2, handshakes=2)
+        fell = fell * tries
+        if not old and not fell:
             return gives_up(obstacle, lmtp)
-        return delivered("Cleartext", connections=2, clear_mails=1)
+        if not old:
+            return gives_up(
+                obstacle, lmtp, connections=tries, handshakes=tries,
+                warnings=fell[1:] + (Refused(configured, fallback, reason,
+                                             "backoff"),))
+        return delivered("Cleartext", connections=tries + 1, handshakes=tries,
+                         clear_mails=1)
 
     # TLS works, with this certificate.
     if level in ("may", "encrypt"):

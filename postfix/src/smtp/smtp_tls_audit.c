@@ -89,7 +89,7 @@ void    smtp_tls_audit(SMTP_STATE *state, int nrcpt, SMTP_RESP *resp)
     static VSTRING *buf;
     SMTP_SESSION *session = state->session;
     DELIVER_REQUEST *request = state->request;
-    SMTP_TLS_FALLBACK *fb = state->tls->fb;
+    SMTP_TLS_FALLBACK *fb = &state->tls->fb;
     TLS_AUDIT audit;
 
     if (smtp_tls_audit_template == 0)

@@ -25,27 +25,36 @@
 /*	SMTP_TLS_POLICY *tls;
 /*	SMTP_STATE *state;
 /*
+/*	int	smtp_tls_fallback_sts_mx(state)
+/*	SMTP_STATE *state;
+/*
 /*	void	smtp_tls_fallback_report(state)
 /*	SMTP_STATE *state;
 /*
-/*	int	smtp_tls_fallback(state, obstacle, detail)
+/*	int	smtp_tls_fallback_level(state, obstacle, detail, rules)
 /*	SMTP_STATE *state;
 /*	int	obstacle;
 /*	const char *detail;
+/*	int	rules;
+/*
+/*	void	smtp_tls_fallback_local(state, obstacle)
+/*	SMTP_STATE *state;
+/*	int	obstacle;
+/*
+/*	int	smtp_tls_fallback_cert(state)
+/*	SMTP_STATE *state;
 /*
 /*	int	smtp_tls_fallback_handshake(state, proxy_error)
 /*	SMTP_STATE *state;
 /*	int	proxy_error;
 /*
-/*	int	smtp_tls_fallback_cert(state)
-/*	SMTP_STATE *state;
-/*
 /*	int	smtp_tls_fallback_lost(state)
 /*	SMTP_STATE *state;
 /*
-/*	void	smtp_tls_fallback_resume(state, retry_plain)
+/*	void	smtp_tls_fallback_resume(state, reason, cleartext)
 /*	SMTP_STATE *state;
-/*	int	retry_plain;
+/*	int	reason;
+/*	int	cleartext;
 /*
 /*	int	smtp_tls_effective_level(state)
 /*	SMTP_STATE *state;
@@ -62,11 +71,17 @@
 /*	int	flags;
 /*	void	*ptr;
 /*
-/*	int	smtp_tls_fallback_find(state, delim_na)
+/*	unsigned smtp_tls_key(state)
 /*	SMTP_STATE *state;
-/*	const char *delim_na;
 /*
-/*	int	smtp_tls_fallback_reusable(state)
+/*	int	smtp_tls_fallback_key(state, key)
+/*	SMTP_STATE *state;
+/*	unsigned *key;
+/*
+/*	int	smtp_tls_reuse_ok(state)
+/*	SMTP_STATE *state;
+/*
+/*	void	smtp_tls_reuse(state)
 /*	SMTP_STATE *state;
 /* DESCRIPTION
 /*	This module connects the decisions of tls_fallback(3) with the
@@ -76,9 +91,9 @@
 /*	smtp_tls_fallback_init() parses $smtp_tls_fallback_level or
 /*	$lmtp_tls_fallback_level. This is done once per process.
 /*
-/*	smtp_tls_fallback_attr() parses the "fallback" attribute of a TLS
-/*	policy table entry. The result is zero after an error, which
-/*	is logged as a warning.
+/*	smtp_tls_fallback_attr() parses the "fallback" or "fallback_delay"
+/*	attribute of a TLS policy table entry. The result is zero after an
+/*	error, which is logged as a warning.
 /*
 /*	smtp_tls_fallback_configure() completes the fallback settings
 /*	after the policy level is found, and before DANE lookups that may
@@ -95,24 +110,39 @@
 /*	result is non-zero when the fallback is held back; the policy level
 /*	is then invalid again.
 /*
-/*	smtp_tls_fallback_report() logs what smtp_tls_fallback_policy()
-/*	and smtp_tls_fallback_held() decided. It is called once for each
-/*	connection, or when a host is skipped.
+/*	smtp_tls_fallback_sts_mx() handles a host that is not in the STS
+/*	policy of its destination. The result is non-zero when delivery
+/*	may go on: the TLS level in the SMTP state is then the fallback
+/*	level.
 /*
-/*	smtp_tls_fallback() handles one obstacle that the remote server
-/*	presents. The result is non-zero when delivery may go on: the TLS
-/*	level in the SMTP state is then the fallback level, and the warning
-/*	is logged. Otherwise the caller does as without fallback.
+/*	smtp_tls_fallback_report() logs what the functions above decided
+/*	before there was a connection. It is called when there is one, or
+/*	when a host is skipped.
 /*
-/*	smtp_tls_fallback_handshake() handles a failed TLS handshake;
-/*	smtp_tls_fallback_cert() a server certificate that is untrusted or
-/*	that does not match; smtp_tls_fallback_lost() a connection that is
+/*	smtp_tls_fallback_level() handles one obstacle that the remote
+/*	server presents while there is still a choice between TLS and
+/*	cleartext. The result is the TLS level to go on at: the fallback
+/*	level, after a warning is logged; the policy level, when a rule
+/*	holds the fallback back; otherwise the present level. The caller
+/*	stores the result, and then does what that level asks for.
+/*
+/*	smtp_tls_fallback_local() logs that a local problem holds a fallback
+/*	back.
+/*
+/*	smtp_tls_fallback_cert() has the result of smtp_tls_fallback_level()
+/*	for a server certificate that is untrusted or that does not match.
+/*
+/*	smtp_tls_fallback_handshake() handles a failed TLS handshake, and
+/*	smtp_tls_fallback_lost() a connection that is
 /*	lost when TLS was active and recipients are left (a cached
-/*	connection excepted: its loss says nothing about TLS).
-/*	All have the result of smtp_tls_fallback().
+/*	connection excepted: its loss says nothing about TLS). The result
+/*	is non-zero when delivery may be tried again over a new connection.
+/*	The SMTP state then says why, and if that must be in cleartext.
 /*
-/*	smtp_tls_fallback_resume() restores, for the cleartext connection
-/*	that follows, what made us give up on TLS.
+/*	smtp_tls_fallback_resume() is called for the new connection: it
+/*	restores what made us try again. If TLS is still wanted, that is
+/*	with the protocols, cipher grade and exclusions of opportunistic
+/*	TLS.
 /*
 /*	smtp_tls_effective_level() returns the level at which a message is
 /*	really delivered. This is "may" when a policy of "may", or a
@@ -120,22 +150,29 @@
 /*	have that policy. It is "encrypt" for "dane" when the TLS
 /*	library can use none of the TLSA records.
 /*
-/*	smtp_tls_fallback_print() and smtp_tls_fallback_scan() save and
-/*	restore fallback information with a cached connection. The scan
+/*	smtp_tls_fallback_print() saves fallback information with a cached
+/*	connection, and smtp_tls_fallback_scan() restores it as the origin
+/*	of a session. The scan
 /*	result is -1 when the information is missing or
 /*	inconsistent; such a connection must not be used.
 /*
-/*	smtp_tls_fallback_find() searches the connection cache for a
-/*	connection that fell back earlier, for the same nexthop and
-/*	server address. The result is a file descriptor or -1. Such
-/*	connections have a cache key with the level that they fell
-/*	back to, and with the nexthop: no lookup that wants authentication
-/*	finds them, nor does a lookup for another destination.
+/*	smtp_tls_key() returns a number for cache keys. It is different
+/*	for different TLS levels, for a connection that fell back, and for
+/*	one that was made for a message with "TLS-Required: no". Therefore
+/*	such connections are found by their like only.
 /*
-/*	smtp_tls_fallback_reusable() returns non-zero when a
-/*	connection from the cache did not fall back and has a level that
-/*	the policy can lead to, or when its fallback would be permitted
-/*	for this delivery, now.
+/*	smtp_tls_fallback_key() computes the number for a connection, to
+/*	the present server address, that fell back earlier as this delivery
+/*	may have to. The result is zero if there can be no such connection.
+/*
+/*	smtp_tls_reuse_ok() returns non-zero when the policy in force and
+/*	the rules could lead to a connection like that of the present
+/*	session, which comes from the cache. With a dummy policy, because
+/*	the connection was found by nexthop, the policy in force is looked
+/*	up first.
+/*
+/*	smtp_tls_reuse() is called when such a session turned out to work:
+/*	from now on, it is as if its fallback was made in this delivery.
 /*
 /*	Arguments:
 /* .IP tls
@@ -154,12 +191,15 @@
 /* .IP detail
 /*	Text for the end of the warning. May have any content.
 /* .IP proxy_error
-/*	Non-zero when tlsproxy(8) could not be used, which is
-/*	a local problem.
-/* .IP delim_na
-/*	Connection cache key delimiter, see smtp_key(3).
-/* .IP retry_plain
-/*	SMTP_SESSION.tls_retry_plain of the connection that failed.
+/*	Non-zero when tlsproxy(8) did not report a failed handshake. That
+/*	is a local problem.
+/* .IP rules
+/*	TLS_FALLBACK_RULE_XXX that the caller knows of.
+/* .IP "reason, cleartext"
+/*	SMTP_SESSION.tls_retry_reason and SMTP_SESSION.tls_retry_plain of
+/*	the connection that failed.
+/* .IP key
+/*	The result of smtp_tls_fallback_key().
 /* DIAGNOSTICS
 /*	Warnings: see above. The format of the records with "tls fallback:"
 /*	and "tls fallback refused:" is an interface for log analyzers.
@@ -201,6 +241,7 @@
 
 /* Global library. */
 
+#include <conv_time.h>
 #include <mail_params.h>
 #include <scache.h>
 
@@ -217,9 +258,10 @@
 #include "smtp_sasl.h"
 
  /*
-  * TLS library, depending on the release.
+  * TLS library and SMTP client, depending on the release.
   */
 #include <tls_fallback_compat.h>
+#include "smtp_tls_fallback_compat.h"
 
  /*
   * The parameter value.
@@ -234,8 +276,15 @@ static TLS_FALLBACK_CONF smtp_tls_fallback_conf;
 
 #define HAVE_FALLBACK_LEVEL(fb)	((fb)->allowed > TLS_LEV_NONE)
 
+ /*
+  * Can the server still disappoint us? This is also true after a fallback to
+  * "may" as long as TLS is possible, so that every obstacle is noticed, and
+  * every rule applied, until there is nothing left to lose.
+  */
 #define MAY_FALL_BACK(tls) \
-	(HAVE_FALLBACK_LEVEL((tls)->fb) && SMTP_TLS_WANTED(tls))
+	(HAVE_FALLBACK_LEVEL(&(tls)->fb) \
+	    && ((tls)->level > TLS_LEV_MAY \
+		|| (SMTP_TLS_FELL_BACK(tls) && !(tls)->fb.cleartext)))
 
 /* smtp_tls_fallback_init - parse parameter */
 
@@ -246,23 +295,12 @@ void    smtp_tls_fallback_init(void)
 				   var_smtp_tls_fallback_level);
 }
 
-/* smtp_tls_fallback_attr - parse policy table attribute */
+/* smtp_tls_fallback_attr_level - parse fallback level */
 
-int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
-			               const char *where, const char *name,
-			               const char *value)
+static int smtp_tls_fallback_attr_level(SMTP_TLS_FALLBACK *fb,
+				             const char *where, const char *name,
+					        const char *value)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
-
-    if (!TLS_MUST_MATCH(level)) {
-	msg_warn("%s: attribute \"%s\" invalid at security level \"%s\"",
-		 where, name, str_tls_policy_level(level));
-	return (0);
-    }
-    if (*value == 0) {
-	msg_warn("%s: attribute \"%s\" has empty value", where, name);
-	return (0);
-    }
     if (fb->allowed != TLS_LEV_NOTFOUND) {
 	msg_warn("%s: attribute \"%s\" is specified multiple times",
 		 where, name);
@@ -279,15 +317,64 @@ int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
     return (1);
 }
 
+/* smtp_tls_fallback_attr_delay - parse fallback delay */
+
+static int smtp_tls_fallback_attr_delay(SMTP_TLS_FALLBACK *fb,
+				             const char *where, const char *name,
+					        const char *value)
+{
+    if (fb->delay != SMTP_TLS_FALLBACK_DELAY_UNSET) {
+	msg_warn("%s: attribute \"%s\" is specified multiple times",
+		 where, name);
+	return (0);
+    }
+
+    /*
+     * The conversion takes "hours" for zero hours. Here, that would be no
+     * delay.
+     */
+#define UNIT(value)	((value) + strspn((value), "0123456789"))
+
+    if (UNIT(value) == value || strlen(UNIT(value)) > 1
+	|| conv_time(value, &fb->delay, 's') == 0) {
+	msg_warn("%s: attribute \"%s\" has a bad value: \"%s\"; specify a "
+		 "number and one of s, m, h, d, w", where, name, value);
+	return (0);
+    }
+    return (1);
+}
+
+/* smtp_tls_fallback_attr - parse policy table attribute */
+
+int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
+			               const char *where, const char *name,
+			               const char *value)
+{
+    if (!TLS_MUST_MATCH(level)) {
+	msg_warn("%s: attribute \"%s\" invalid at security level \"%s\"",
+		 where, name, str_tls_policy_level(level));
+	return (0);
+    }
+    if (*value == 0) {
+	msg_warn("%s: attribute \"%s\" has empty value", where, name);
+	return (0);
+    }
+    return ((strcasecmp(name, SMTP_TLS_ATTR_FALLBACK) == 0 ?
+	     smtp_tls_fallback_attr_level : smtp_tls_fallback_attr_delay)
+	    (&tls->fb, where, name, value));
+}
+
 /* smtp_tls_fallback_configure - settings for this destination */
 
 void    smtp_tls_fallback_configure(SMTP_TLS_POLICY *tls)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
 
     fb->configured = tls->level;
     if (fb->allowed == TLS_LEV_NOTFOUND)
 	fb->allowed = tls_fallback_conf_find(&smtp_tls_fallback_conf, tls->level);
+    if (fb->delay == SMTP_TLS_FALLBACK_DELAY_UNSET)
+	fb->delay = var_smtp_tls_fallback_delay;
 }
 
 /* smtp_tls_fallback_relay - format remote server for logging */
@@ -308,7 +395,8 @@ static const char *smtp_tls_fallback_relay(SMTP_ITERATOR *iter)
 
 static void smtp_tls_fallback_log(SMTP_STATE *state, VSTRING *text)
 {
-    msg_warn("%s: %s", state->request->queue_id, printable(STR(text), '?'));
+    msg_warn("%s: %s", state->request->queue_id,
+	     printable(translit(STR(text), "\n", " "), '?'));
 }
 
 /* smtp_tls_fallback_taken - log that we go on at a weaker level */
@@ -339,7 +427,7 @@ static void smtp_tls_fallback_refused(SMTP_STATE *state, int policy,
 		    "policy=%s, fallback=%s, reason=%s, rule=%s",
 		    smtp_tls_fallback_relay(state->iterator),
 		    STR(state->iterator->dest), str_tls_policy_level(policy),
-		    str_tls_policy_level(state->tls->fb->allowed),
+		    str_tls_policy_level(state->tls->fb.allowed),
 		    str_tls_obstacle(obstacle), str_tls_fallback_rule(rule));
     smtp_tls_fallback_log(state, buf);
     vstring_free(buf);
@@ -414,6 +502,8 @@ static int smtp_tls_fallback_rules(SMTP_STATE *state)
     int     rules = (smtp_tls_fallback_static_rules()
 		     | SMTP_TLS_REQUIRETLS_RULE(state));
 
+    if (age < state->tls->fb.delay)
+	rules |= TLS_FALLBACK_RULE_DELAY;
     if (smtp_tls_fallback_have_sasl(state))
 	rules |= TLS_FALLBACK_RULE_SASL;
     if (!DEL_REQ_TRACE_ONLY(request->flags) && age < var_min_backoff_time)
@@ -426,22 +516,37 @@ static int smtp_tls_fallback_rules(SMTP_STATE *state)
 static void smtp_tls_fallback_apply(SMTP_TLS_POLICY *tls, int obstacle,
 				      const TLS_FALLBACK_DECISION *decision)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
 
     if (!SMTP_TLS_FELL_BACK(tls)) {
 	fb->policy = POLICY_LEVEL(fb);
 	fb->reason = obstacle;
     }
     tls->level = decision->level;
-    if (decision->action != TLS_FALLBACK_ACT_GO_ON)
-	fb->cleartext = 1;
+    fb->cleartext = TLS_FALLBACK_ACT_IS_CLEAR(decision->action);
+}
+
+/* smtp_tls_fallback_set_may - use TLS as a policy of "may" would use it */
+
+static void smtp_tls_fallback_set_may(SMTP_TLS_POLICY *tls)
+{
+    static VSTRING *exclusions;
+
+    if (exclusions == 0)
+	exclusions = vstring_strcpy(vstring_alloc(10), var_smtp_tls_excl_ciph);
+    tls->level = TLS_LEV_MAY;
+    tls->protocols = var_smtp_tls_proto;
+    tls->grade = var_smtp_tls_ciph;
+    tls->exclusions = exclusions;
+    tls->matchargv = 0;
+    tls->dane = 0;
 }
 
 /* smtp_tls_fallback_policy - obstacle found in policy lookup */
 
 int     smtp_tls_fallback_policy(SMTP_TLS_POLICY *tls)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
     TLS_FALLBACK_DECISION decision;
 
     switch (tls_fallback_decide(&decision, fb->configured, fb->allowed,
@@ -463,7 +568,7 @@ int     smtp_tls_fallback_policy(SMTP_TLS_POLICY *tls)
 
 int     smtp_tls_fallback_held(SMTP_TLS_POLICY *tls, SMTP_STATE *state)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
     TLS_FALLBACK_DECISION decision;
 
     if (!SMTP_TLS_FELL_BACK(tls))
@@ -477,25 +582,104 @@ int     smtp_tls_fallback_held(SMTP_TLS_POLICY *tls, SMTP_STATE *state)
     return (1);
 }
 
-/* smtp_tls_fallback_report - log what policy lookup decided */
+/* smtp_tls_fallback_sts_mx - host is not in the STS policy */
+
+int     smtp_tls_fallback_sts_mx(SMTP_STATE *state)
+{
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
+    TLS_FALLBACK_DECISION decision;
+
+    if (!MAY_FALL_BACK(tls))
+	return (0);
+    fb->obstacle = TLS_OBSTACLE_STS_MX;
+    switch (tls_fallback_decide(&decision, POLICY_LEVEL(fb), fb->allowed,
+				fb->obstacle,
+				smtp_tls_fallback_rules(state))) {
+    case TLS_FALLBACK_ACT_STRICT:
+	return (0);
+    case TLS_FALLBACK_ACT_HELD:
+	fb->rule = decision.rule;
+	return (0);
+    default:
+	smtp_tls_fallback_apply(tls, fb->obstacle, &decision);
+	if (tls->level == TLS_LEV_MAY)
+	    smtp_tls_fallback_set_may(tls);
+	return (1);
+    }
+}
+
+ /*
+  * TLSRPT (RFC 8460). After a fallback, nobody else reports a failure that is
+  * found outside the TLS library.
+  */
+#ifdef USE_TLSRPT
+
+/* smtp_tls_fallback_tlsrpt - report as if delivery had failed */
+
+static void smtp_tls_fallback_tlsrpt(SMTP_STATE *state, int obstacle)
+{
+    static const struct {
+	int     obstacle;
+	tlsrpt_failure_t failure;
+	const char *reason;
+    }       failures[] = {
+	{TLS_OBSTACLE_TLSA_LOOKUP, TLSRPT_DNSSEC_INVALID, 0},
+	{TLS_OBSTACLE_TLSA_MISSING, TLSRPT_DANE_REQUIRED, 0},
+	{TLS_OBSTACLE_TLSA_UNUSABLE, TLSRPT_TLSA_INVALID, 0},
+	{TLS_OBSTACLE_INSECURE_MX, TLSRPT_DANE_REQUIRED, 0},
+	{TLS_OBSTACLE_STS_MX, TLSRPT_VALIDATION_FAILURE, "mx-host-not-in-policy"},
+	{TLS_OBSTACLE_NOSTARTTLS, TLSRPT_STARTTLS_NOT_SUPPORTED, 0},
+	{TLS_OBSTACLE_STARTTLS_REFUSED, TLSRPT_STARTTLS_NOT_SUPPORTED, 0},
+	{TLS_OBSTACLE_NONE},
+    },     *fp;
+
+    if (state->tlsrpt == 0)
+	return;
+    for (fp = failures; fp->obstacle != TLS_OBSTACLE_NONE; fp++)
+	if (fp->obstacle == obstacle)
+	    trw_report_failure(state->tlsrpt, fp->failure,
+			        /* additional_info= */ (char *) 0,
+			       fp->reason);
+}
+
+#else
+#define smtp_tls_fallback_tlsrpt(state, obstacle)	/* nothing */
+#endif
+
+/* smtp_tls_fallback_report - log what was decided before the connection */
 
 void    smtp_tls_fallback_report(SMTP_STATE *state)
 {
     SMTP_TLS_POLICY *tls = state->tls;
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
     SMTP_SESSION *session = state->session;
 
-#define ALREADY_LOGGED(session, fb) \
-	((fb)->cleartext \
-	    || ((session) && ((session)->features & SMTP_FEATURE_FROM_CACHE)))
+    /*
+     * A bad setting that was found after the fallback.
+     */
+    if (SMTP_TLS_FELL_BACK(tls) && tls->level == TLS_LEV_INVALID
+	&& fb->rule == TLS_FALLBACK_RULE_NONE)
+	fb->rule = TLS_FALLBACK_RULE_LOCAL;
 
-    if (fb->rule != TLS_FALLBACK_RULE_NONE)
+    /*
+     * With a connection that is used again, this has been reported already.
+     */
+#define IS_FIRST_USE(session, fb) \
+	((fb)->reason == (fb)->obstacle \
+	    && ((session)->features & SMTP_FEATURE_FROM_CACHE) == 0)
+
+    if (fb->rule != TLS_FALLBACK_RULE_NONE) {
 	smtp_tls_fallback_refused(state, POLICY_LEVEL(fb), fb->obstacle,
 				  fb->rule);
-    else if (SMTP_TLS_FELL_BACK(tls) && fb->reason == fb->obstacle
-	     && !ALREADY_LOGGED(session, fb))
+    } else if (SMTP_TLS_FELL_BACK(tls) && session != 0
+	       && IS_FIRST_USE(session, fb)) {
 	smtp_tls_fallback_taken(state, fb->policy, tls->level, fb->obstacle,
+				fb->obstacle == TLS_OBSTACLE_STS_MX ?
+				"the host is not in the STS policy" :
 				STR(tls->why->reason));
+	smtp_tls_fallback_tlsrpt(state, fb->obstacle);
+    }
 }
 
 /* smtp_tls_fallback_decided - ask, log, act */
@@ -504,36 +688,55 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
 				            const char *detail, int rules)
 {
     SMTP_TLS_POLICY *tls = state->tls;
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
     TLS_FALLBACK_DECISION decision;
 
     /* Don't look up SASL credentials when there is nothing to decide. */
     if (!MAY_FALL_BACK(tls))
-	return (0);
+	return (TLS_FALLBACK_ACT_STRICT);
 
     switch (tls_fallback_decide(&decision, POLICY_LEVEL(fb), fb->allowed,
 				obstacle,
 				rules | smtp_tls_fallback_rules(state))) {
     case TLS_FALLBACK_ACT_STRICT:
-	return (0);
+	break;
     case TLS_FALLBACK_ACT_HELD:
 	smtp_tls_fallback_refused(state, POLICY_LEVEL(fb), obstacle,
 				  decision.rule);
-	return (0);
+	break;
     default:
 	smtp_tls_fallback_apply(tls, obstacle, &decision);
 	smtp_tls_fallback_taken(state, fb->policy, tls->level, obstacle,
 				detail);
-	return (1);
+	break;
+    }
+    return (decision.action);
+}
+
+/* smtp_tls_fallback_level - level to go on at, after an obstacle */
+
+int     smtp_tls_fallback_level(SMTP_STATE *state, int obstacle,
+				        const char *detail, int rules)
+{
+    SMTP_TLS_POLICY *tls = state->tls;
+
+    switch (smtp_tls_fallback_decided(state, obstacle, detail, rules)) {
+    case TLS_FALLBACK_ACT_STRICT:
+	return (tls->level);
+    case TLS_FALLBACK_ACT_HELD:
+	return (POLICY_LEVEL(&tls->fb));
+    default:
+	smtp_tls_fallback_tlsrpt(state, obstacle);
+	return (tls->level);
     }
 }
 
-/* smtp_tls_fallback - obstacle presented by the remote server */
+/* smtp_tls_fallback_local - log that a local problem holds a fallback back */
 
-int     smtp_tls_fallback(SMTP_STATE *state, int obstacle, const char *detail)
+void    smtp_tls_fallback_local(SMTP_STATE *state, int obstacle)
 {
-    return (smtp_tls_fallback_decided(state, obstacle, detail,
-				      TLS_FALLBACK_RULE_NONE));
+    (void) smtp_tls_fallback_decided(state, obstacle, "",
+				     TLS_FALLBACK_RULE_LOCAL);
 }
 
  /*
@@ -541,12 +744,29 @@ int     smtp_tls_fallback(SMTP_STATE *state, int obstacle, const char *detail)
   */
 #define CAN_CONNECT_AGAIN(state)	((state)->iterator->port != 0)
 
+/* smtp_tls_fallback_is_may - is TLS used as a policy of "may" would use it? */
+
+static int smtp_tls_fallback_is_may(SMTP_TLS_POLICY *tls)
+{
+
+    /*
+     * At the levels that require a match, the TLS library has stricter
+     * settings of its own: it accepts no anonymous ciphers and no weak
+     * keys, and DANE brings a server name.
+     */
+    return (tls->level == TLS_LEV_MAY
+	    && strcmp(tls->protocols, var_smtp_tls_proto) == 0
+	    && strcmp(tls->grade, var_smtp_tls_ciph) == 0
+	    && strcmp(STR(tls->exclusions), var_smtp_tls_excl_ciph) == 0);
+}
+
 /* smtp_tls_fallback_handshake - TLS handshake failed */
 
 int     smtp_tls_fallback_handshake(SMTP_STATE *state, int proxy_error)
 {
     SMTP_TLS_POLICY *tls = state->tls;
     int     rules = TLS_FALLBACK_RULE_NONE;
+    int     action;
 
     if (!CAN_CONNECT_AGAIN(state) || !MAY_FALL_BACK(tls))
 	return (0);
@@ -560,12 +780,15 @@ int     smtp_tls_fallback_handshake(SMTP_STATE *state, int proxy_error)
 			       tls->protocols, tls->grade,
 			       STR(tls->exclusions)))
 	rules |= TLS_FALLBACK_RULE_LOCAL;
-    return (smtp_tls_fallback_decided(state, TLS_OBSTACLE_HANDSHAKE,
-				      "Cannot start TLS: handshake failure",
-				      rules));
+    action = smtp_tls_fallback_decided(state, smtp_tls_fallback_is_may(tls) ?
+				       TLS_OBSTACLE_HANDSHAKE_MAY :
+				       TLS_OBSTACLE_HANDSHAKE,
+				       "Cannot start TLS: handshake failure",
+				       rules);
+    return (TLS_FALLBACK_ACT_IS_OK(action));
 }
 
-/* smtp_tls_fallback_cert - certificate not verified */
+/* smtp_tls_fallback_cert - level to go on at, certificate not verified */
 
 int     smtp_tls_fallback_cert(SMTP_STATE *state)
 {
@@ -617,7 +840,7 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 		       "fingerprint");
     else
 	vstring_strcpy(detail, X509_verify_cert_error_string(ctx->errorcode));
-    result = smtp_tls_fallback_decided(state, obstacle, STR(detail), rules);
+    result = smtp_tls_fallback_level(state, obstacle, STR(detail), rules);
     vstring_free(detail);
     return (result);
 }
@@ -627,27 +850,32 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 int     smtp_tls_fallback_lost(SMTP_STATE *state)
 {
     SMTP_SESSION *session = state->session;
+    int     action;
 
     if (session->tls_context == 0 || !CAN_CONNECT_AGAIN(state)
 	|| (session->features & SMTP_FEATURE_FROM_CACHE) != 0
 	|| SMTP_RCPT_LEFT(state) <= SMTP_RCPT_MARK_COUNT(state))
 	return (0);
-    return (smtp_tls_fallback(state, TLS_OBSTACLE_TLS_LOST,
-			      STR(state->why->reason)));
+    action = smtp_tls_fallback_decided(state, TLS_OBSTACLE_TLS_LOST,
+				       STR(state->why->reason),
+				       TLS_FALLBACK_RULE_NONE);
+    return (TLS_FALLBACK_ACT_IS_OK(action));
 }
 
-/* smtp_tls_fallback_resume - restore state after cleartext retry decision */
+/* smtp_tls_fallback_resume - the connection after the one that failed */
 
-void    smtp_tls_fallback_resume(SMTP_STATE *state, int retry_plain)
+void    smtp_tls_fallback_resume(SMTP_STATE *state, int reason, int cleartext)
 {
-    SMTP_TLS_FALLBACK *fb = state->tls->fb;
-    int     reason = retry_plain - 1;
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
 
-    if (reason != TLS_OBSTACLE_NONE) {
+    if (!SMTP_TLS_FELL_BACK(tls)) {
 	fb->policy = POLICY_LEVEL(fb);
 	fb->reason = reason;
-	fb->cleartext = 1;
     }
+    fb->cleartext = cleartext;
+    fb->obstacle = TLS_OBSTACLE_NONE;		/* has been reported */
+    smtp_tls_fallback_set_may(tls);
 }
 
 /* smtp_tls_effective_level - level that the delivery is made at */
@@ -657,7 +885,7 @@ int     smtp_tls_effective_level(SMTP_STATE *state)
     SMTP_TLS_POLICY *tls = state->tls;
     TLS_SESS_STATE *ctx = state->session->tls_context;
 
-    if (tls->level == TLS_LEV_NONE && tls->fb->configured != TLS_LEV_NONE)
+    if (tls->level == TLS_LEV_NONE && tls->fb.configured != TLS_LEV_NONE)
 	return (TLS_LEV_MAY);
     if (ctx != 0 && ctx->level < tls->level)
 	return (ctx->level);
@@ -667,7 +895,6 @@ int     smtp_tls_effective_level(SMTP_STATE *state)
  /*
   * Connection cache support. These names appear only here.
   */
-#define SMTP_TLS_FB_ATTR_CONFIGURED	"tls_configured_level"
 #define SMTP_TLS_FB_ATTR_POLICY		"tls_policy_level"
 #define SMTP_TLS_FB_ATTR_REASON		"tls_fallback_reason"
 
@@ -679,8 +906,6 @@ int     smtp_tls_fallback_print(ATTR_PRINT_COMMON_FN print_fn, VSTREAM *fp,
     const SMTP_TLS_FALLBACK *fb = (const SMTP_TLS_FALLBACK *) ptr;
 
     return (print_fn(fp, flags | ATTR_FLAG_MORE,
-		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_CONFIGURED,
-				   fb->configured),
 		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_POLICY, fb->policy),
 		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_REASON, fb->reason),
 		     ATTR_TYPE_END));
@@ -691,10 +916,7 @@ int     smtp_tls_fallback_print(ATTR_PRINT_COMMON_FN print_fn, VSTREAM *fp,
 int     smtp_tls_fallback_scan(ATTR_SCAN_COMMON_FN scan_fn, VSTREAM *fp,
 			               int flags, void *ptr)
 {
-    SMTP_TLS_FALLBACK *fb = (SMTP_TLS_FALLBACK *) ptr;
-    int     configured;
-    int     policy;
-    int     reason;
+    SMTP_TLS_ORIGIN *origin = (SMTP_TLS_ORIGIN *) ptr;
 
 #define VALID_LEVEL(l)	((l) >= TLS_LEV_NONE && (l) <= TLS_LEV_SECURE)
 #define NO_FALLBACK(policy, reason) \
@@ -703,123 +925,163 @@ int     smtp_tls_fallback_scan(ATTR_SCAN_COMMON_FN scan_fn, VSTREAM *fp,
 	(VALID_LEVEL(policy) && TLS_MUST_MATCH(policy) \
 	    && str_tls_obstacle(reason) != 0)
 
-    if (scan_fn(fp, flags | ATTR_FLAG_MORE,
-		RECV_ATTR_INT(SMTP_TLS_FB_ATTR_CONFIGURED, &configured),
-		RECV_ATTR_INT(SMTP_TLS_FB_ATTR_POLICY, &policy),
-		RECV_ATTR_INT(SMTP_TLS_FB_ATTR_REASON, &reason),
-		ATTR_TYPE_END) != 3
-	|| !VALID_LEVEL(configured)
-	|| (!NO_FALLBACK(policy, reason) && !VALID_FALLBACK(policy, reason)))
-	return (-1);
-
-    /*
-     * A connection that was found by nexthop is used without policy lookup.
-     */
-    if (fb->configured == TLS_LEV_NOTFOUND)
-	fb->configured = configured;
-    fb->policy = policy;
-    fb->reason = reason;
-    return (1);
+    return (scan_fn(fp, flags | ATTR_FLAG_MORE,
+		    RECV_ATTR_INT(SMTP_TLS_FB_ATTR_POLICY, &origin->policy),
+		    RECV_ATTR_INT(SMTP_TLS_FB_ATTR_REASON, &origin->reason),
+		    ATTR_TYPE_END) == 2
+	    && (NO_FALLBACK(origin->policy, origin->reason)
+		|| VALID_FALLBACK(origin->policy, origin->reason)) ? 1 : -1);
 }
 
-/* smtp_tls_fallback_find - find cached connection that fell back */
+ /*
+  * Cache keys. A connection in cleartext after a fallback counts as "may",
+  * like one to a server without STARTTLS.
+  */
+#define KEY_FELL_BACK		(1<<8)
+#define KEY_NOT_REQUIRED	(1<<9)
 
-int     smtp_tls_fallback_find(SMTP_STATE *state, const char *delim_na)
+#define KEY_LEVEL(level, fell_back) \
+	((fell_back) && (level) == TLS_LEV_NONE ? TLS_LEV_MAY : (level))
+
+/* smtp_tls_key - cache key for the policy in force */
+
+unsigned smtp_tls_key(SMTP_STATE *state)
 {
     SMTP_TLS_POLICY *tls = state->tls;
-    SMTP_TLS_FALLBACK *fb = tls->fb;
+
+    return (KEY_LEVEL(tls->level, SMTP_TLS_FELL_BACK(tls))
+	    | (SMTP_TLS_FELL_BACK(tls) ? KEY_FELL_BACK : 0)
+	    | (SMTP_TLS_NOT_REQUIRED(state) ? KEY_NOT_REQUIRED : 0));
+}
+
+/* smtp_tls_fallback_key - cache key for a connection that fell back */
+
+int     smtp_tls_fallback_key(SMTP_STATE *state, unsigned *key)
+{
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
     TLS_FALLBACK_DECISION decision;
-    int     policy_level = tls->level;
-    int     fd;
 
     /*
      * For one policy, all fallbacks lead to the same level. Ask about one of
-     * them; smtp_tls_fallback_reusable() will look at the real one.
+     * them; smtp_tls_reuse_ok() will look at the real one.
      */
-#define FALLBACK_LEVEL_FOUND(d, fb) \
-	TLS_FALLBACK_ACT_IS_OK(tls_fallback_decide(&(d), POLICY_LEVEL(fb), \
-				       (fb)->allowed, TLS_OBSTACLE_MISMATCH, \
-				       smtp_tls_fallback_static_rules()))
-
-    if (SMTP_TLS_FELL_BACK(tls) || tls->level <= TLS_LEV_MAY
-	|| !FALLBACK_LEVEL_FOUND(decision, fb))
-	return (-1);
-
-    /*
-     * Compute the cache key as if the fallback had happened already.
-     */
-    fb->policy = POLICY_LEVEL(fb);
-    tls->level = decision.level;
-    smtp_key_prefix(state->endp_label, delim_na, state->iterator,
-		    SMTP_KEY_MASK_SCACHE_ENDP_LABEL);
-    fd = scache_find_endp(smtp_scache, STR(state->endp_label),
-			  state->endp_prop);
-    fb->policy = TLS_LEV_NOTFOUND;
-    tls->level = policy_level;
-    return (fd);
+    if (SMTP_TLS_FELL_BACK(tls) || !MAY_FALL_BACK(tls))
+	return (0);
+    (void) tls_fallback_decide(&decision, POLICY_LEVEL(fb), fb->allowed,
+			       TLS_OBSTACLE_MISMATCH,
+			       smtp_tls_fallback_static_rules());
+    *key = decision.level | KEY_FELL_BACK;
+    return (TLS_FALLBACK_ACT_IS_OK(decision.action));
 }
 
-/* smtp_tls_fallback_expected - can a policy have this level, and no fallback? */
+/* smtp_tls_reuse_plain_ok - could we have made this connection, too? */
 
-static int smtp_tls_fallback_expected(SMTP_STATE *state)
+static int smtp_tls_reuse_plain_ok(SMTP_STATE *state)
 {
-    int     level = state->tls->level;
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_ORIGIN *origin = &state->session->tls_origin;
 
-    /* The message overrides the policy. */
-#ifdef STATE_TLS_NOT_REQUIRED
-    if (STATE_TLS_NOT_REQUIRED(state))
+    /*
+     * The level of opportunistic TLS becomes "none" after TLS has failed. A
+     * young message, or one that needs a password, does not go there.
+     */
+#define PLAIN_RETRY_RULES \
+	(TLS_FALLBACK_RULE_SASL | TLS_FALLBACK_RULE_REQTLS \
+	    | TLS_FALLBACK_RULE_REQSTARTTLS | TLS_FALLBACK_RULE_BACKOFF)
+
+    if (tls->level == origin->level)
 	return (1);
-#endif
-
-    /*
-     * Opportunistic TLS, also with "dane" and no TLSA records, becomes "none"
-     * after a failed handshake.
-     */
-    switch (state->tls->fb->configured) {
-    default:
-	return (level == state->tls->fb->configured);
-    case TLS_LEV_MAY:
-	return (level == TLS_LEV_MAY || level == TLS_LEV_NONE);
-    case TLS_LEV_DANE:
-	return (TLS_DANE_BASED(level)
-		|| (level >= TLS_LEV_NONE && level <= TLS_LEV_ENCRYPT));
-    case TLS_LEV_DANE_ONLY:
-	return (TLS_DANE_BASED(level));
-    }
+    return (tls->level == TLS_LEV_MAY && origin->level == TLS_LEV_NONE
+	    && (smtp_tls_fallback_rules(state) & PLAIN_RETRY_RULES) == 0);
 }
 
-/* smtp_tls_fallback_reusable - is the fallback of this connection permitted? */
+/* smtp_tls_reuse_fallback_ok - could we have fallen back like this? */
 
-int     smtp_tls_fallback_reusable(SMTP_STATE *state)
+static int smtp_tls_reuse_fallback_ok(SMTP_STATE *state)
 {
-    SMTP_TLS_FALLBACK *fb = state->tls->fb;
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
+    SMTP_TLS_ORIGIN *origin = &state->session->tls_origin;
     TLS_FALLBACK_DECISION decision;
     int     rules;
 
-#define PERMITTED(d, fb, obstacle, rules) \
-	TLS_FALLBACK_ACT_IS_OK(tls_fallback_decide(&(d), (fb)->policy, \
-				       (fb)->allowed, (obstacle), (rules)))
-
-    if (!SMTP_TLS_FELL_BACK(state->tls))
-	return (smtp_tls_fallback_expected(state));
+    if (origin->policy != POLICY_LEVEL(fb))
+	return (0);
 
     /*
-     * The policy in force must lead to the same level for the same reason.
+     * What is known before there is a connection must be what was known
+     * then. A server, on the other hand, is expected to do what it did.
      */
+#define STS_MX_IS_BAD(state) \
+	(!SMTP_TLS_MX_IS_OK((state)->tls, STR((state)->iterator->host)))
+
+    if (SMTP_TLS_FELL_BACK(tls)) {
+	if (origin->reason != fb->reason)
+	    return (0);
+    } else if (origin->reason == TLS_OBSTACLE_STS_MX) {
+	if (!STS_MX_IS_BAD(state))
+	    return (0);
+    } else if (!TLS_OBSTACLE_IS_SERVER(origin->reason)) {
+	return (0);
+    }
+
+    /*
+     * The fallback must be permitted for this message, now, and lead to the
+     * same level.
+     */
+#define PERMITTED(d, fb, policy, obstacle, rules) \
+	TLS_FALLBACK_ACT_IS_OK(tls_fallback_decide(&(d), (policy), \
+				       (fb)->allowed, (obstacle), (rules)))
+
     rules = smtp_tls_fallback_rules(state);
-    if (fb->policy != fb->configured
-	|| !PERMITTED(decision, fb, fb->reason, rules)
-	|| decision.level != SMTP_TLS_KEY_LEVEL(state->tls))
+    if (!PERMITTED(decision, fb, origin->policy, origin->reason, rules)
+	|| decision.level != KEY_LEVEL(origin->level, 1))
 	return (0);
 
     /*
      * The first obstacle may be one that leaves TLS turned on, followed by
-     * one that does not.
+     * one that does not. Ask about the one with most rules.
      */
-    if (decision.action == TLS_FALLBACK_ACT_GO_ON
-	&& state->session->tls_context == 0)
-	return (PERMITTED(decision, fb, TLS_OBSTACLE_HANDSHAKE, rules));
+    if (state->session->tls_context == 0
+	&& !TLS_FALLBACK_ACT_IS_CLEAR(decision.action))
+	return (PERMITTED(decision, fb, origin->policy,
+			  TLS_OBSTACLE_HANDSHAKE_MAY, rules));
     return (1);
+}
+
+/* smtp_tls_reuse_ok - could the policy in force lead to this connection? */
+
+int     smtp_tls_reuse_ok(SMTP_STATE *state)
+{
+    SMTP_TLS_POLICY *tls = state->tls;
+
+    /*
+     * A session was found by nexthop before there was a policy lookup.
+     */
+#define POLICY_IS_DUMMY(tls)	((tls)->why == 0)
+
+    if (POLICY_IS_DUMMY(tls))
+	smtp_tls_policy_configured(tls, state->iterator);
+
+    if (state->session->tls_origin.policy == TLS_LEV_NOTFOUND)
+	return (!SMTP_TLS_FELL_BACK(tls) && smtp_tls_reuse_plain_ok(state));
+    else
+	return (smtp_tls_reuse_fallback_ok(state));
+}
+
+/* smtp_tls_reuse - deliver over a cached connection, on its terms */
+
+void    smtp_tls_reuse(SMTP_STATE *state)
+{
+    SMTP_TLS_POLICY *tls = state->tls;
+    SMTP_TLS_FALLBACK *fb = &tls->fb;
+    SMTP_SESSION *session = state->session;
+
+    tls->level = session->tls_origin.level;
+    fb->policy = session->tls_origin.policy;
+    fb->reason = session->tls_origin.reason;
+    fb->cleartext = (session->tls_context == 0);
 }
 
 #endif

@@ -29,7 +29,8 @@
 typedef struct SMTP_TLS_FALLBACK {
     int     configured;			/* level in table or main.cf */
     int     allowed;			/* fallback level, or none */
-    int     obstacle;			/* during policy lookup */
+    int     delay;			/* seconds before a fallback */
+    int     obstacle;			/* before there is a connection */
     int     rule;			/* that held back a fallback */
     int     policy;			/* level before fallback */
     int     reason;			/* first obstacle */
@@ -37,25 +38,43 @@ typedef struct SMTP_TLS_FALLBACK {
 } SMTP_TLS_FALLBACK;
 
  /*
+  * The policy table attributes.
+  */
+#define SMTP_TLS_ATTR_FALLBACK		"fallback"
+#define SMTP_TLS_ATTR_FALLBACK_DELAY	"fallback_delay"
+
+#define SMTP_TLS_IS_FALLBACK_ATTR(name) \
+	(strcasecmp((name), SMTP_TLS_ATTR_FALLBACK) == 0 \
+	    || strcasecmp((name), SMTP_TLS_ATTR_FALLBACK_DELAY) == 0)
+
+#define SMTP_TLS_FALLBACK_DELAY_UNSET	(-1)
+
+ /*
   * A policy before anything is known about it.
   */
 #define SMTP_TLS_FALLBACK_INIT(fb) do { \
 	(fb)->configured = (fb)->allowed = (fb)->policy = TLS_LEV_NOTFOUND; \
+	(fb)->delay = SMTP_TLS_FALLBACK_DELAY_UNSET; \
 	(fb)->obstacle = (fb)->reason = TLS_OBSTACLE_NONE; \
 	(fb)->rule = TLS_FALLBACK_RULE_NONE; \
 	(fb)->cleartext = 0; \
     } while (0)
 
  /*
-  * Did a fallback take place? Can the server still disappoint us? The latter
-  * is true after a fallback to "may" as long as TLS is possible, so that
-  * every obstacle is noticed, and every rule applied, until there is nothing
-  * left to lose.
+  * What a cached connection was made for, and what became of that. Part of
+  * SMTP_SESSION; this is compared with the policy in force, and never becomes
+  * one.
   */
-#define SMTP_TLS_FELL_BACK(tls)	((tls)->fb->policy != TLS_LEV_NOTFOUND)
-#define SMTP_TLS_WANTED(tls) \
-	((tls)->level > TLS_LEV_MAY \
-	    || (SMTP_TLS_FELL_BACK(tls) && !(tls)->fb->cleartext))
+typedef struct SMTP_TLS_ORIGIN {
+    int     level;			/* none after giving up on TLS */
+    int     policy;			/* level before fallback */
+    int     reason;			/* first obstacle */
+} SMTP_TLS_ORIGIN;
+
+ /*
+  * Did a fallback take place?
+  */
+#define SMTP_TLS_FELL_BACK(tls)	((tls)->fb.policy != TLS_LEV_NOTFOUND)
 
  /*
   * Opportunistic TLS by policy, as opposed to "may" after a fallback.
@@ -64,18 +83,11 @@ typedef struct SMTP_TLS_FALLBACK {
 	((tls)->level == TLS_LEV_MAY && !SMTP_TLS_FELL_BACK(tls))
 
  /*
-  * The level for connection cache keys. The level is "none" while we deliver
-  * in cleartext after a fallback. With a key that says so, the connection
-  * would be found without policy check, by a nexthop lookup.
+  * Did we choose not to send EHLO? With LMTP there is no choice.
   */
-#define SMTP_TLS_KEY_LEVEL(tls) \
-	(SMTP_TLS_FELL_BACK(tls) && (tls)->level == TLS_LEV_NONE ? \
-	    TLS_LEV_MAY : (tls)->level)
-
- /*
-  * With SMTP_SESSION.tls_retry_plain, remember why we try again.
-  */
-#define SMTP_TLS_RETRY_PLAIN(tls)	(1 + (tls)->fb->reason)
+#define SMTP_TLS_NEVER_ASKED(session) \
+	(var_smtp_never_ehlo || !var_smtp_always_ehlo \
+	    || ((session)->features & SMTP_FEATURE_PIX_NO_ESMTP) != 0)
 
 struct SMTP_STATE;
 struct SMTP_TLS_POLICY;
@@ -85,17 +97,21 @@ extern int smtp_tls_fallback_attr(struct SMTP_TLS_POLICY *, int, const char *, c
 extern void smtp_tls_fallback_configure(struct SMTP_TLS_POLICY *);
 extern int smtp_tls_fallback_policy(struct SMTP_TLS_POLICY *);
 extern int smtp_tls_fallback_held(struct SMTP_TLS_POLICY *, struct SMTP_STATE *);
+extern int smtp_tls_fallback_sts_mx(struct SMTP_STATE *);
 extern void smtp_tls_fallback_report(struct SMTP_STATE *);
-extern int smtp_tls_fallback(struct SMTP_STATE *, int, const char *);
+extern int smtp_tls_fallback_level(struct SMTP_STATE *, int, const char *, int);
+extern void smtp_tls_fallback_local(struct SMTP_STATE *, int);
 extern int smtp_tls_fallback_handshake(struct SMTP_STATE *, int);
 extern int smtp_tls_fallback_cert(struct SMTP_STATE *);
 extern int smtp_tls_fallback_lost(struct SMTP_STATE *);
-extern void smtp_tls_fallback_resume(struct SMTP_STATE *, int);
+extern void smtp_tls_fallback_resume(struct SMTP_STATE *, int, int);
 extern int smtp_tls_effective_level(struct SMTP_STATE *);
 extern int smtp_tls_fallback_print(ATTR_PRINT_COMMON_FN, VSTREAM *, int, const void *);
 extern int smtp_tls_fallback_scan(ATTR_SCAN_COMMON_FN, VSTREAM *, int, void *);
-extern int smtp_tls_fallback_find(struct SMTP_STATE *, const char *);
-extern int smtp_tls_fallback_reusable(struct SMTP_STATE *);
+extern unsigned smtp_tls_key(struct SMTP_STATE *);
+extern int smtp_tls_fallback_key(struct SMTP_STATE *, unsigned *);
+extern int smtp_tls_reuse_ok(struct SMTP_STATE *);
+extern void smtp_tls_reuse(struct SMTP_STATE *);
 
 /* LICENSE
 /* .ad

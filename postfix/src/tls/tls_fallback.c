@@ -72,6 +72,10 @@
 /*	is one.
 /* .IP TLS_FALLBACK_ACT_CLEAR
 /*	Go on with the same connection, in cleartext.
+/* .IP TLS_FALLBACK_ACT_RETRY_TLS
+/*	The connection is unusable. Make a new one, and use TLS as with a
+/*	policy of "may". The obstacle is different when that fails, too:
+/*	TLS_OBSTACLE_HANDSHAKE_MAY.
 /* .IP TLS_FALLBACK_ACT_RETRY
 /*	The connection is unusable. Make a new one, in cleartext.
 /* .IP TLS_FALLBACK_ACT_HELD
@@ -115,6 +119,7 @@
 #define STRICT		TLS_FALLBACK_ACT_STRICT
 #define GO_ON		TLS_FALLBACK_ACT_GO_ON
 #define CLEAR		TLS_FALLBACK_ACT_CLEAR
+#define RETRY_TLS	TLS_FALLBACK_ACT_RETRY_TLS
 #define RETRY		TLS_FALLBACK_ACT_RETRY
 
  /*
@@ -139,7 +144,8 @@ static const TLS_FALLBACK_ROW tls_fallback_table[] = {
     {TLS_OBSTACLE_STS_MX, "sts-mx", AT_ANY, GO_ON, GO_ON},
     {TLS_OBSTACLE_NOSTARTTLS, "nostarttls", AT_ANY, STRICT, CLEAR},
     {TLS_OBSTACLE_STARTTLS_REFUSED, "starttls-refused", AT_ANY, STRICT, CLEAR},
-    {TLS_OBSTACLE_HANDSHAKE, "handshake", AT_ANY, STRICT, RETRY},
+    {TLS_OBSTACLE_HANDSHAKE, "handshake", AT_ANY, STRICT, RETRY_TLS},
+    {TLS_OBSTACLE_HANDSHAKE_MAY, "handshake", AT_ANY, STRICT, RETRY},
     {TLS_OBSTACLE_TLS_LOST, "tls-lost", AT_ANY, STRICT, RETRY},
     {TLS_OBSTACLE_UNTRUSTED, "untrusted", AT_PKIX, GO_ON, GO_ON},
     {TLS_OBSTACLE_MISMATCH, "mismatch", AT_ANY, GO_ON, GO_ON},
@@ -147,7 +153,11 @@ static const TLS_FALLBACK_ROW tls_fallback_table[] = {
 
  /*
   * The rules, in order of precedence, with the actions that each forbids.
+  * With implicit TLS, "may" means "encrypt", and what "encrypt" would do after
+  * a failed handshake is nothing.
   */
+#define ANYTHING	(GO_ON | CLEAR | RETRY_TLS | RETRY)
+
 typedef struct {
     int     rule;			/* TLS_FALLBACK_RULE_XXX */
     const char *keyword;		/* for logging */
@@ -155,10 +165,11 @@ typedef struct {
 } TLS_FALLBACK_RULE_ROW;
 
 static const TLS_FALLBACK_RULE_ROW tls_fallback_rules[] = {
-    {TLS_FALLBACK_RULE_LOCAL, "local-config", GO_ON | CLEAR | RETRY},
-    {TLS_FALLBACK_RULE_SASL, "sasl", GO_ON | CLEAR | RETRY},
-    {TLS_FALLBACK_RULE_WRAPPER, "wrappermode", CLEAR | RETRY},
-    {TLS_FALLBACK_RULE_REQTLS, "requiretls", GO_ON | CLEAR | RETRY},
+    {TLS_FALLBACK_RULE_LOCAL, "local-config", ANYTHING},
+    {TLS_FALLBACK_RULE_DELAY, "delay", ANYTHING},
+    {TLS_FALLBACK_RULE_SASL, "sasl", ANYTHING},
+    {TLS_FALLBACK_RULE_WRAPPER, "wrappermode", CLEAR | RETRY | RETRY_TLS},
+    {TLS_FALLBACK_RULE_REQTLS, "requiretls", ANYTHING},
     {TLS_FALLBACK_RULE_REQSTARTTLS, "requiretls", CLEAR | RETRY},
     {TLS_FALLBACK_RULE_BACKOFF, "backoff", RETRY},
     {TLS_FALLBACK_RULE_NONE, 0, 0},
@@ -272,6 +283,7 @@ const char *str_tls_policy_level(int level)
 
 static const NAME_MASK rule_names[] = {
     "local", TLS_FALLBACK_RULE_LOCAL,
+    "delay", TLS_FALLBACK_RULE_DELAY,
     "sasl", TLS_FALLBACK_RULE_SASL,
     "wrapper", TLS_FALLBACK_RULE_WRAPPER,
     "reqtls", TLS_FALLBACK_RULE_REQTLS,
@@ -284,6 +296,7 @@ static const NAME_CODE action_names[] = {
     "-", STRICT,
     "go-on", GO_ON,
     "cleartext", CLEAR,
+    "retry-tls", RETRY_TLS,
     "retry", RETRY,
     "held", TLS_FALLBACK_ACT_HELD,
     0, -1,
@@ -314,11 +327,16 @@ static void check_decision(TLS_FALLBACK_DECISION *dp, int policy,
     MUST(allowed || dp->level == policy);
     MUST(!allowed || dp->level == TLS_LEV_MAY || dp->level == TLS_LEV_ENCRYPT);
     MUST(!allowed || dp->level >= fallback);
+    MUST(dp->action != RETRY_TLS || obstacle == TLS_OBSTACLE_HANDSHAKE);
+    MUST(dp->action != RETRY_TLS || dp->level == TLS_LEV_MAY);
+    MUST(dp->action != RETRY_TLS || (rules & TLS_FALLBACK_RULE_WRAPPER) == 0);
+    MUST(!clear || obstacle != TLS_OBSTACLE_HANDSHAKE);
     MUST(!clear || fallback == TLS_LEV_MAY);
     MUST(!clear || dp->level == TLS_LEV_MAY);
     MUST(!clear || (rules & TLS_FALLBACK_RULE_WRAPPER) == 0);
     MUST(!clear || (rules & TLS_FALLBACK_RULE_REQSTARTTLS) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_LOCAL) == 0);
+    MUST(!allowed || (rules & TLS_FALLBACK_RULE_DELAY) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_SASL) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_REQTLS) == 0);
     MUST(dp->action != RETRY || (rules & TLS_FALLBACK_RULE_BACKOFF) == 0);
@@ -377,8 +395,9 @@ static void print_decisions(int policy, int fallback, int obstacle)
 		   str_tls_policy_level(policy),
 		   fallback == TLS_LEV_NONE ? "none" :
 		   str_tls_policy_level(fallback),
-		   obstacle ? str_tls_obstacle(obstacle) : "no-obstacle",
-		   vstring_str(buf));
+		   !obstacle ? "no-obstacle" :
+		   obstacle == TLS_OBSTACLE_HANDSHAKE_MAY ? "handshake-may" :
+		   str_tls_obstacle(obstacle), vstring_str(buf));
     vstring_free(buf);
 }
 

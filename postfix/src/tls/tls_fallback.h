@@ -24,10 +24,14 @@
 #define TLS_OBSTACLE_NOSTARTTLS		6	/* STARTTLS not offered */
 #define TLS_OBSTACLE_STARTTLS_REFUSED	7	/* STARTTLS answered 4xx/5xx */
 #define TLS_OBSTACLE_HANDSHAKE		8	/* TLS handshake failed */
-#define TLS_OBSTACLE_TLS_LOST		9	/* connection lost under TLS */
-#define TLS_OBSTACLE_UNTRUSTED		10	/* certificate not trusted */
-#define TLS_OBSTACLE_MISMATCH		11	/* no name or digest matches */
+#define TLS_OBSTACLE_HANDSHAKE_MAY	9	/* same, opportunistic TLS */
+#define TLS_OBSTACLE_TLS_LOST		10	/* connection lost under TLS */
+#define TLS_OBSTACLE_UNTRUSTED		11	/* certificate not trusted */
+#define TLS_OBSTACLE_MISMATCH		12	/* no name or digest matches */
 #define TLS_OBSTACLE_LAST		TLS_OBSTACLE_MISMATCH
+
+#define TLS_OBSTACLE_IS_SERVER(obstacle) \
+	((obstacle) >= TLS_OBSTACLE_NOSTARTTLS)
 
  /*
   * Rules that hold a fallback back, whatever the fallback level says. As an
@@ -36,12 +40,13 @@
   */
 #define TLS_FALLBACK_RULE_NONE		0
 #define TLS_FALLBACK_RULE_LOCAL		(1<<0)	/* our own settings are broken */
-#define TLS_FALLBACK_RULE_SASL		(1<<1)	/* have a SASL password */
-#define TLS_FALLBACK_RULE_WRAPPER	(1<<2)	/* implicit TLS */
-#define TLS_FALLBACK_RULE_REQTLS	(1<<3)	/* REQUIRETLS, enforce */
-#define TLS_FALLBACK_RULE_REQSTARTTLS	(1<<4)	/* REQUIRETLS, +starttls */
-#define TLS_FALLBACK_RULE_BACKOFF	(1<<5)	/* message is too young */
-#define TLS_FALLBACK_RULE_ALL		((1<<6) - 1)
+#define TLS_FALLBACK_RULE_DELAY		(1<<1)	/* before the fallback delay */
+#define TLS_FALLBACK_RULE_SASL		(1<<2)	/* have a SASL password */
+#define TLS_FALLBACK_RULE_WRAPPER	(1<<3)	/* implicit TLS */
+#define TLS_FALLBACK_RULE_REQTLS	(1<<4)	/* REQUIRETLS, enforce */
+#define TLS_FALLBACK_RULE_REQSTARTTLS	(1<<5)	/* REQUIRETLS, +starttls */
+#define TLS_FALLBACK_RULE_BACKOFF	(1<<6)	/* too young for cleartext */
+#define TLS_FALLBACK_RULE_ALL		((1<<7) - 1)
 
  /*
   * Actions.
@@ -49,12 +54,16 @@
 #define TLS_FALLBACK_ACT_STRICT		0	/* as without this feature */
 #define TLS_FALLBACK_ACT_GO_ON		(1<<0)	/* go on at the result level */
 #define TLS_FALLBACK_ACT_CLEAR		(1<<1)	/* same connection, cleartext */
-#define TLS_FALLBACK_ACT_RETRY		(1<<2)	/* new connection, cleartext */
-#define TLS_FALLBACK_ACT_HELD		(1<<3)	/* a rule forbids it */
+#define TLS_FALLBACK_ACT_RETRY_TLS	(1<<2)	/* new connection, TLS */
+#define TLS_FALLBACK_ACT_RETRY		(1<<3)	/* new connection, cleartext */
+#define TLS_FALLBACK_ACT_HELD		(1<<4)	/* a rule forbids it */
 
 #define TLS_FALLBACK_ACT_IS_OK(action) \
 	((action) != TLS_FALLBACK_ACT_STRICT \
 	    && (action) != TLS_FALLBACK_ACT_HELD)
+
+#define TLS_FALLBACK_ACT_IS_CLEAR(action) \
+	((action) == TLS_FALLBACK_ACT_CLEAR || (action) == TLS_FALLBACK_ACT_RETRY)
 
  /*
   * The decision.

@@ -29,25 +29,6 @@
 #define TLS_SRVR_SIG_IS_RPK(tls)	(0)
 #endif
 
- /*
-  * Postfix 3.10 and later have TLS policy plugins that report the failure of
-  * an external policy. The macro is defined in smtp.h.
-  */
-#ifdef EXT_POLICY_FAILURE
-#define SMTP_TLS_EXT_FAILURE(tls)	((tls)->ext_policy_failure)
-#else
-#define SMTP_TLS_EXT_FAILURE(tls)	((char *) 0)
-#endif
-
- /*
-  * Postfix 3.11 and later implement REQUIRETLS (RFC 8689). For these, a macro
-  * in smtp.h says what the sender's wish means for this delivery:
-  * TLS_FALLBACK_RULE_REQTLS, TLS_FALLBACK_RULE_REQSTARTTLS, or no rule.
-  */
-#ifndef SMTP_TLS_REQUIRETLS_RULE
-#define SMTP_TLS_REQUIRETLS_RULE(state)	(TLS_FALLBACK_RULE_NONE)
-#endif
-
 /* LICENSE
 /* .ad
 /* .fi

@@ -1,0 +1,62 @@
+#ifndef _SMTP_TLS_FALLBACK_COMPAT_H_INCLUDED_
+#define _SMTP_TLS_FALLBACK_COMPAT_H_INCLUDED_
+
+/*++
+/* NAME
+/*	smtp_tls_fallback_compat 3h
+/* SUMMARY
+/*	differences between Postfix releases
+/* SYNOPSIS
+/*	#include "smtp.h"
+/*	#include "smtp_tls_fallback_compat.h"
+/* DESCRIPTION
+/* .nf
+
+ /*
+  * Postfix 3.10 and later have TLS policy plugins that report the failure of
+  * an external policy, and MX host patterns. The first macro is defined in
+  * smtp.h.
+  */
+#ifdef EXT_POLICY_FAILURE
+#define SMTP_TLS_EXT_FAILURE(tls)	((tls)->ext_policy_failure)
+#define SMTP_TLS_MX_IS_OK(tls, name)	smtp_tls_authorize_mx_hostname((tls), (name))
+#else
+#define SMTP_TLS_EXT_FAILURE(tls)	((char *) 0)
+#define SMTP_TLS_MX_IS_OK(tls, name)	(1)
+#endif
+
+ /*
+  * Postfix 3.10 and later support "TLS-Required: no" (RFC 8689). The macro is
+  * defined in smtp.h.
+  */
+#ifdef STATE_TLS_NOT_REQUIRED
+#define SMTP_TLS_NOT_REQUIRED(state)	STATE_TLS_NOT_REQUIRED(state)
+#else
+#define SMTP_TLS_NOT_REQUIRED(state)	(0)
+#endif
+
+ /*
+  * Postfix 3.11 and later implement REQUIRETLS (RFC 8689). For these, a macro
+  * in smtp.h says what the sender's wish means for this delivery:
+  * TLS_FALLBACK_RULE_REQTLS, TLS_FALLBACK_RULE_REQSTARTTLS, or no rule.
+  */
+#ifndef SMTP_TLS_REQUIRETLS_RULE
+#define SMTP_TLS_REQUIRETLS_RULE(state)	(TLS_FALLBACK_RULE_NONE)
+#endif
+
+ /*
+  * Postfix 3.10 and later report TLS problems (RFC 8460).
+  */
+#ifdef USE_TLSRPT
+#include <tlsrpt_wrapper.h>
+#endif
+
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+#endif
