@@ -94,13 +94,11 @@ def fault_case(name, daemon, what, moment, in_tls=False, params=()):
 
 
 PROXY = (("smtp_tls_connection_reuse", "yes"),)
-CACHE = (("smtp_connection_cache_destinations", "static:all"),
-         ("smtp_connection_cache_time_limit", "60s"))
+CACHE = (("smtp_connection_cache_destinations", "static:all"),)
 SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
 MOMENTS = ("connect", "EHLO", "STARTTLS", "hello")
 
-# What is kept for reuse makes no new handshake: scache(8) is hit when a
-# connection is about to be handed to it.
+# scache(8) is asked before there is a connection, and gets it afterwards.
 FAULTS = [
     *(fault_case("proxy-%s-%s" % (how, moment.lower()), "tlsproxy", what,
                  moment, params=PROXY)
@@ -111,7 +109,7 @@ FAULTS = [
       for more, params in (("", ()), ("-proxy", PROXY))),
     *(fault_case("scache-%s-%s" % (how, moment.lower()), "scache", what,
                  moment, True, params=CACHE + PROXY)
-      for how, what in SIGNALS.items() for moment in ("RSET", "dot")),
+      for how, what in SIGNALS.items() for moment in ("EHLO", "MAIL", "dot")),
 ]
 
 
