@@ -11,6 +11,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import Case, World  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--sequences", type=int, default=300, metavar="N",
+                     help="random sequences of messages (300)")
+    parser.addoption("--sequences-seed", type=int, default=1, metavar="N",
+                     help="which ones (1)")
+
+
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "cases(*cases): the cases that a test works with")

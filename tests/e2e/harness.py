@@ -49,6 +49,8 @@ class Case:
     template: str = "full"              # smtp_ or lmtp_tls_audit_template
     params: tuple = ()                  # more parameters, as (name, value)
     agent: str = "smtp"                 # smtp, lmtp
+    chroot: bool = False
+    daemons: tuple = ()                 # more lines of master.cf
     nexthop: str = "[{host}]"           # may use {host} {addr} {domain}
     policy_key: str = ""                # when not the nexthop
     recipients: tuple = ("user",)
@@ -219,7 +221,8 @@ class World:
 
     def service_of(self, case):
         """The name of the delivery service with this case's parameters."""
-        wanted = json.dumps([case.agent, self.params_of(case)], sort_keys=True)
+        wanted = json.dumps([case.agent, self.params_of(case)]
+                            + [True] * case.chroot, sort_keys=True)
         return case.agent[0] + hashlib.sha256(wanted.encode()).hexdigest()[:8]
 
     def start(self):
@@ -231,7 +234,8 @@ class World:
                 if not case.dns and placed.host != placed.addr:
                     hosts.append("%s %s" % (placed.addr, placed.host))
             service = self.service_of(case)
-            services[service] = (case.agent, self.params_of(case))
+            services[service] = (case.agent, self.params_of(case),
+                                 case.chroot)
             nexthop = self.nexthop(case)
             transport[self.mail_domain(case)] = "%s:%s" % (service, nexthop)
             if case.policy:
@@ -241,7 +245,11 @@ class World:
         ca_file = str(self.peers.pki.ca_file)
         main = {"smtp_tls_CAfile": ca_file, "lmtp_tls_CAfile": ca_file,
                 **self.main}
-        self.postfix.configure(main, services, transport, policy)
+        self.postfix.configure(main, services, transport, policy, "".join(
+            line + "\n" for case in self.cases.values()
+            for line in case.daemons))
+        if any(case.chroot for case in self.cases.values()):
+            postfix.furnish_chroot()
         self.peers.start()
         self.postfix.start()
 

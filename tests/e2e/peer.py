@@ -84,6 +84,11 @@ class Behaviour:
     # Passwords by user; advertised inside TLS only, or always.
     passwords: dict = field(default_factory=dict)
     auth: str = ""                          # "", tls, always
+    # What to do to the client's machine at each moment of the dialogue,
+    # before going on: a function of the moment, which is a command (dot: the
+    # end of data), "hello" when the client is in the middle of the TLS
+    # handshake, or "connect"; and of whether that was inside TLS.
+    meanwhile: object = None
 
 
 PORTS = (24, 25, 465)
@@ -320,9 +325,14 @@ class Conversation:
         return (self.behaviour.lose_in_tls if self.in_tls
                 else self.behaviour.lose_in_clear)
 
+    def reached(self, moment):
+        if self.behaviour.meanwhile is not None:
+            self.behaviour.meanwhile(moment, self.in_tls)
+
     def run(self):
         try:
             self.record("connect")
+            self.reached("connect")
             if self.behaviour.wrapper:
                 self.start_tls()
             self.reply(self.behaviour.greeting or "220 %s %s" % (
@@ -342,6 +352,7 @@ class Conversation:
         self.record("command", text=text, tls=self.in_tls)
         verb, _, rest = text.partition(" ")
         verb = verb.upper()
+        self.reached(verb)
         if verb == self.lose_at or (verb in ("EHLO", "LHLO")
                                     and self.lose_at == "EHLO"):
             raise Gone("server at %s" % verb)
@@ -392,6 +403,9 @@ class Conversation:
             elif behaviour.handshake == "garbage":
                 self.wire.raw(b"554 5.3.0 what was that?\r\n")
             raise Gone("server in handshake: " + behaviour.handshake)
+        if behaviour.meanwhile is not None:
+            self.wire.wait_for_client_hello()
+            self.reached("hello")
         context, issued = self.peers.tls_context(behaviour)
         context.sni_callback = remember_sni
         try:
@@ -451,6 +465,7 @@ class Conversation:
             self.wire.some()
             raise Gone("server in body")
         text = self.wire.body()
+        self.reached("dot")
         if self.lose_at == "dot":
             self.record("command", text=".", tls=self.in_tls)
             raise Gone("server at dot")

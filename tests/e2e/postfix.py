@@ -198,6 +198,19 @@ def master_override(params):
         % (name, value) for name, value in params.items())
 
 
+SPOOL = Path("/var/spool/postfix")
+
+
+def furnish_chroot():
+    """What the C library wants to read in there."""
+    etc = SPOOL / "etc"
+    etc.mkdir(exist_ok=True)
+    for name in ("hosts", "resolv.conf", "services", "nsswitch.conf"):
+        source = Path("/etc") / name
+        if source.exists():
+            shutil.copy(source, etc / name)
+
+
 class Postfix:
     """Writes a configuration, runs it, puts mail into it."""
 
@@ -206,14 +219,14 @@ class Postfix:
         self.started = False
 
     def configure(self, main, services, transport, policy, extra_master=""):
-        """services: name -> (smtp or lmtp, parameters)."""
+        """services: name -> (smtp or lmtp, parameters, chroot)."""
         require_sandbox()
         lines = ["%s = %s" % item for item in {**MAIN_CF, **main}.items()]
         (CONFIG / "main.cf").write_text("\n".join(lines) + "\n")
         master = MASTER_CF
-        for name, (agent, params) in services.items():
-            master += "%s unix - - n - - %s%s\n" % (
-                name, agent, master_override(params))
+        for name, (agent, params, chroot) in services.items():
+            master += "%s unix - - %s - - %s%s\n" % (
+                name, "y" if chroot else "n", agent, master_override(params))
         (CONFIG / "master.cf").write_text(master + extra_master)
         self.write_table("transport", transport)
         self.write_table("tls_policy", policy)
