@@ -118,7 +118,8 @@ CACHED = Case(
     "r-cached", peers=(Behaviour(cert=Cert(issuer="other")),),
     policy="secure match=hostname", fallback="secure=may", nexthop="{domain}",
     dns=Dns("none"), tlsrpt=True,
-    params=(("smtp_connection_cache_destinations", "r-cached.test"),))
+    params=(("smtp_connection_cache_destinations", "static:all"),
+            ("smtp_connection_cache_time_limit", "60s")))
 
 
 def in_full(report, world, case, server=0):
