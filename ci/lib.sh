@@ -142,11 +142,16 @@ upstream_dir() {
     readlink -f "$BUILD/upstream/$1"
 }
 
+# patches_in - DIRECTORY: names of the patches of a series, in order
+
+patches_in() {
+    sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$1/series" | awk '{ print $1 }'
+}
+
 # series_of - RELEASE: names of the patches, in order
 
 series_of() {
-    sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$TOP/patches/$1/series" |
-	awk '{ print $1 }'
+    patches_in "$TOP/patches/$1"
 }
 
 # apply_series - RELEASE TREE VERSION: stops with file, hunk and version

@@ -16,6 +16,7 @@ import mantools
 TOP = Path(__file__).resolve().parents[2]
 README = "README_FILES/TLS_FALLBACK_README"
 PARAMETERS = ["smtp_tls_fallback_level", "lmtp_tls_fallback_level",
+              "smtp_tls_fallback_delay", "lmtp_tls_fallback_delay",
               "smtp_tls_audit_template", "lmtp_tls_audit_template"]
 SAME_RENDERER = "1.3.2a"                # of html2text, for the committed README
 

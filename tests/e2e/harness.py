@@ -196,7 +196,8 @@ class World:
         if not self.plain:
             return policy
         return " ".join(word for word in policy.split()
-                        if not word.startswith("fallback="))
+                        if not word.startswith(("fallback=",
+                                                "fallback_delay=")))
 
     def params_of(self, case):
         params = dict(case.params)

@@ -147,6 +147,7 @@ def test_template(template, warning, text, case, world):
 
 # Policy table entries, and the warning about each.
 CHOICE = "; specify one of encrypt, may, none"
+A_TIME = "; specify a number and one of s, m, h, d, w"
 BAD_ATTRIBUTES = [
     ("value", SECURE + " fallback=verify",
      'attribute "fallback" has a bad value: "verify"' + CHOICE),
@@ -162,6 +163,17 @@ BAD_ATTRIBUTES = [
      'attribute "fallback" invalid at security level "may"'),
     ("encrypt", "encrypt fallback=none",
      'attribute "fallback" invalid at security level "encrypt"'),
+    *(("delay-" + value, "%s fallback_delay=%s" % (SECURE, value),
+       'attribute "fallback_delay" has a bad value: "%s"' % value + A_TIME)
+      for value in ("soon", "4x", "4hours", "-1", "h", "99999999999")),
+    ("delay-empty", SECURE + " fallback=may fallback_delay=",
+     'attribute "fallback_delay" has empty value'),
+    ("delay-twice", SECURE + " fallback_delay=1h fallback_delay=1h",
+     'attribute "fallback_delay" is specified multiple times'),
+    ("delay-may", "may fallback_delay=1h",
+     'attribute "fallback_delay" invalid at security level "may"'),
+    ("delay-encrypt", "encrypt fallback_delay=1h",
+     'attribute "fallback_delay" invalid at security level "encrypt"'),
 ]
 
 

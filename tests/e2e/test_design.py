@@ -124,6 +124,53 @@ LOCAL = [
             params=(("smtp_tls_policy_maps", "fail:table"),)),
 ]
 
+# A message must be old enough for a fallback, whatever the obstacle.
+DELAY_MISMATCH = Expect(status="deferred", dsn="4.7.5", messages=0, warnings=(
+    Refused("secure", "may", "mismatch", "delay"),))
+FELL_MISMATCH = Expect(
+    audit=(Audit("may", "secure", details.NAMELESS, policy="secure",
+                 reason="mismatch"),),
+    warnings=(Fell("secure", "may", "mismatch", details.WRONG_NAME),))
+HOUR = (("smtp_tls_fallback_delay", "1h"),)
+SECOND = (("smtp_tls_fallback_delay", "1s"),)
+DELAY = [
+    case_of("delay-mismatch", B(cert=WRONG_NAME), SECURE, "secure=may",
+            DELAY_MISMATCH, params=HOUR),
+    case_of("delay-good", B(), SECURE, "secure=may",
+            Expect(audit=(Audit("secure", "secure", "Verified"),)),
+            params=HOUR),
+    case_of("delay-no-fallback", B(cert=WRONG_NAME), SECURE, "",
+            dataclasses.replace(DELAY_MISMATCH, warnings=()), params=HOUR),
+    case_of("delay-not-covered", B(starttls="absent"), SECURE,
+            "secure=encrypt", Expect(status="deferred", dsn="4.7.4",
+                                     messages=0, handshakes=0), params=HOUR),
+    case_of("delay-nostarttls", B(starttls="absent"), SECURE, "secure=may",
+            Expect(status="deferred", dsn="4.7.4", messages=0, handshakes=0,
+                   warnings=(Refused("secure", "may", "nostarttls", "delay"),)),
+            params=HOUR),
+    case_of("delay-before-backoff", B(handshake="close"), SECURE, "secure=may",
+            Expect(status="deferred", dsn="4.7.5", messages=0, warnings=(
+                Refused("secure", "may", "handshake", "delay"),)), params=HOUR),
+    dane("delay-missing", B(), "none", "dane-only", "dane-only=may", Expect(
+        status="deferred", dsn="4.7.5", messages=0, connections=0,
+        handshakes=0, reason=NO_TLSA, warnings=(
+            Refused("dane-only", "may", "tlsa-missing", "delay"),)),
+         params=HOUR),
+    # The attribute wins over the parameter, either way.
+    case_of("delay-attribute", B(cert=WRONG_NAME),
+            SECURE + " fallback_delay=1h", "secure=may", DELAY_MISMATCH),
+    case_of("delay-attributes", B(cert=WRONG_NAME),
+            SECURE + " fallback_delay=60m fallback=may", "", DELAY_MISMATCH),
+    case_of("delay-zero", B(cert=WRONG_NAME), SECURE + " fallback_delay=0",
+            "secure=may", FELL_MISMATCH, params=HOUR),
+    # When it is over.
+    case_of("delay-over", B(cert=WRONG_NAME), SECURE, "secure=may",
+            FELL_MISMATCH, params=SECOND, hold=True),
+    case_of("delay-over-attribute", B(cert=WRONG_NAME),
+            SECURE + " fallback_delay=1s", "secure=may", FELL_MISMATCH,
+            params=HOUR, hold=True),
+]
+
 # Where the level comes from.
 BY_PARAMETER = (("smtp_tls_security_level", "secure"),
                 ("smtp_tls_secure_cert_match", "hostname"))
@@ -173,7 +220,8 @@ WITH_RELAY = [
 ]
 
 
-@pytest.mark.parametrize("case", FOLLOWING + LOCAL + LEVEL + SIX + WITH_RELAY,
+@pytest.mark.parametrize("case", FOLLOWING + LOCAL + DELAY + LEVEL + SIX
+                         + WITH_RELAY,
                          ids=lambda case: case.name)
 def test_design(case, world):
     world.result(case).check(case.expect)

@@ -1,4 +1,4 @@
-"""postconf(1) knows the four parameters like any other."""
+"""postconf(1) knows our parameters like any other."""
 
 import shutil
 import subprocess
@@ -6,14 +6,17 @@ import subprocess
 import pytest
 
 PARAMETERS = [agent + "_tls_" + name for agent in ("smtp", "lmtp")
-              for name in ("fallback_level", "audit_template")]
+              for name in ("fallback_level", "fallback_delay",
+                           "audit_template")]
+DEFAULT = {"fallback_level": "", "fallback_delay": " 0s", "audit_template": ""}
 VALUE = {"fallback_level": "dane=encrypt, secure=may",
+         "fallback_delay": "4h",
          "audit_template": "tlsaudit: relay=${relay} auth=$auth "
          "${policy?, policy=${policy}} $(level) ${nosuchname}"}
 
 
-def value_of(parameter):
-    return VALUE[parameter.partition("_tls_")[2]]
+def value_of(parameter, values=VALUE):
+    return values[parameter.partition("_tls_")[2]]
 
 
 @pytest.fixture
@@ -38,8 +41,9 @@ def postconf(directory, *options):
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_default_is_empty(parameter, directory):
-    assert postconf(directory, "-d", parameter) == ("%s =\n" % parameter, "")
+def test_default_is_nothing(parameter, directory):
+    assert postconf(directory, "-d", parameter) == (
+        "%s =%s\n" % (parameter, value_of(parameter, DEFAULT)), "")
 
 
 def test_all_defaults_list_them(directory):

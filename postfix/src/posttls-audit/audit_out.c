@@ -70,6 +70,7 @@
 #define INDENT		4		/* text */
 #define GAP		2
 #define COUNT_WIDTH	6
+#define DATE_LEN	10		/* 2026-11-20 */
 #define DIGEST_SHORT	23		/* eight bytes */
 
  /*
@@ -117,6 +118,16 @@ static void make_rows(AUDIT_OUT *out, AUDIT_OUT_FN function,
 	function(out, context);
 }
 
+/* day_text - date in UTC */
+
+static const char *day_text(VSTRING *buf, time_t when)
+{
+    (void) audit_time_utc(buf, when);
+    vstring_truncate(buf, DATE_LEN);
+    VSTRING_TERMINATE(buf);
+    return (STR(buf));
+}
+
 /* text_cell - format cell as text */
 
 static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
@@ -130,6 +141,8 @@ static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
     case AUDIT_CELL_TIME:
 	return (cell->time ? audit_time_local(buf, cell->time) : "-");
+    case AUDIT_CELL_DAY:
+	return (day_text(buf, cell->time));
     case AUDIT_CELL_SHARE:
 	return (STR(vstring_sprintf(buf, "%.1f%%", cell->share)));
     case AUDIT_CELL_DIGEST:
@@ -282,9 +295,12 @@ static const char *json_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
     case AUDIT_CELL_COUNT:
 	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
     case AUDIT_CELL_TIME:
+    case AUDIT_CELL_DAY:
 	if (cell->time == 0)
 	    return ("null");
-	(void) strncpy(stamp, audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
+	(void) strncpy(stamp, type == AUDIT_CELL_DAY ?
+		       day_text(buf, cell->time) :
+		       audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
 	stamp[sizeof(stamp) - 1] = 0;
 	return (quoted(buf, stamp));
     case AUDIT_CELL_SHARE:

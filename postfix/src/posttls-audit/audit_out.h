@@ -26,6 +26,7 @@ typedef enum {
     AUDIT_CELL_NOTE,			/* const char *, no label */
     AUDIT_CELL_COUNT,			/* unsigned long */
     AUDIT_CELL_TIME,			/* time_t, zero when not applicable */
+    AUDIT_CELL_DAY,			/* same, without time of day, UTC */
     AUDIT_CELL_SHARE,			/* double, percentage */
     AUDIT_CELL_DIGEST			/* const char *, shortened in text */
 } AUDIT_CELL_TYPE;
@@ -45,7 +46,7 @@ typedef struct {
     const char *help;			/* same */
 } AUDIT_COLUMN;
 
-#define AUDIT_COLUMN_MAX	12
+#define AUDIT_COLUMN_MAX	16
 
 typedef struct {
     const char *name;			/* JSON member */

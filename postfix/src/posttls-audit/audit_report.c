@@ -6,19 +6,20 @@
 /* SYNOPSIS
 /*	#include "audit_report.h"
 /*
-/*	void	audit_report(out, model)
+/*	void	audit_report(out, facts, ready)
 /*	AUDIT_OUT *out;
-/*	const AUDIT_MODEL *model;
+/*	const AUDIT_FACTS *facts;
+/*	const AUDIT_READY *ready;
 /*
-/*	void	audit_report_policy(stream, model)
-/*	VSTREAM	*stream;
-/*	const AUDIT_MODEL *model;
+/*	unsigned long audit_report_problems(facts)
+/*	const AUDIT_FACTS *facts;
 /* DESCRIPTION
 /*	audit_report() produces all reports. To add one, add it to the
 /*	table at the end of this module; all output formats follow.
 /*
-/*	audit_report_policy() produces policy table entries for the
-/*	destinations that have an authenticated policy.
+/*	audit_report_problems() returns how often mail was sent at a
+/*	weaker level than its policy, or not sent because of TLS, or a
+/*	fallback was refused.
 /* LICENSE
 /* .ad
 /* .fi
@@ -61,18 +62,20 @@
 #define FIELD_EVENTS_SHARE	'E'
 #define FIELD_FIRST		'f'
 #define FIELD_LAST		'l'
+#define FIELD_DAY		't'
 
 typedef struct {
     AUDIT_OUT_FN function;
     int     flags;			/* see below */
-    AUDIT_TABLE_ID table;		/* report_counts() only */
+    AUDIT_TABLE_ID table;		/* tables of counts only */
     const char *fields;			/* same */
     int     (*is_problem) (const char *);	/* same */
     AUDIT_LAYOUT layout;
 } AUDIT_REPORT;
 
 typedef struct {
-    const AUDIT_MODEL *model;
+    const AUDIT_FACTS *facts;
+    const AUDIT_READY *ready;
     const AUDIT_REPORT *report;
 } REPORT_CONTEXT;
 
@@ -172,59 +175,173 @@ static double share(HTABLE_INFO **list, const AUDIT_COUNT *entry, int kind)
     return (total ? 100.0 * entry->count[kind] / total : 0.0);
 }
 
+/* count_cells - one row of a table of counts, for all time or for one day */
+
+static void count_cells(AUDIT_OUT *out, const AUDIT_REPORT *report,
+			        HTABLE_INFO **list, const AUDIT_COUNT *entry,
+			        const AUDIT_DAY *day)
+{
+    const unsigned long *count = (day ? day->count : entry->count);
+    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
+    char   *key = mystrdup(entry->key);
+    char   *next = key;
+    int     n;
+
+    for (n = 0; report->fields[n]; n++) {
+	switch (report->fields[n]) {
+	case FIELD_KEY:
+	    cells[n].text = next ? mystrtok(&next, AUDIT_KEY_SEPARATOR) : 0;
+	    break;
+	case FIELD_DELIVERIES:
+	    cells[n].count = count[AUDIT_COUNT_DELIVERIES];
+	    break;
+	case FIELD_EVENTS:
+	    cells[n].count = count[AUDIT_COUNT_EVENTS];
+	    break;
+	case FIELD_DELIVERIES_SHARE:
+	    cells[n].share = share(list, entry, AUDIT_COUNT_DELIVERIES);
+	    break;
+	case FIELD_EVENTS_SHARE:
+	    cells[n].share = share(list, entry, AUDIT_COUNT_EVENTS);
+	    break;
+	case FIELD_FIRST:
+	    cells[n].time = entry->first;
+	    break;
+	case FIELD_LAST:
+	    cells[n].time = entry->last;
+	    break;
+	case FIELD_DAY:
+	    cells[n].time = day->day * AUDIT_DAY_SECONDS;
+	    break;
+	default:
+	    msg_panic("count_cells: bad field: %c", report->fields[n]);
+	}
+    }
+    audit_out_row(out, cells);
+    myfree(key);
+}
+
+/* add_other - the keys that a report has no room for */
+
+static void add_other(AUDIT_OUT *out, const AUDIT_REPORT *report,
+		              HTABLE_INFO **all, HTABLE_INFO **rest)
+{
+    AUDIT_COUNT other;
+    const AUDIT_COUNT *entry;
+    int     kind;
+
+    memset((void *) &other, 0, sizeof(other));
+    other.key = AUDIT_KEY_OTHER;
+    for ( /* void */ ; *rest; rest++) {
+	entry = (const AUDIT_COUNT *) rest[0]->value;
+	for (kind = 0; kind < AUDIT_COUNT_KINDS; kind++)
+	    other.count[kind] += entry->count[kind];
+	AUDIT_NOTE_FIRST(other.first, entry->first);
+	AUDIT_NOTE_LAST(other.last, entry->last);
+    }
+    count_cells(out, report, all, &other, (AUDIT_DAY *) 0);
+}
+
+/* move_other - make AUDIT_KEY_OTHER the last entry */
+
+static void move_other(HTABLE_INFO **list)
+{
+    HTABLE_INFO *other;
+
+    for ( /* void */ ; *list; list++)
+	if (strcmp(list[0]->key, AUDIT_KEY_OTHER) == 0)
+	    for (other = *list; list[1]; list++) {
+		list[0] = list[1];
+		list[1] = other;
+	    }
+}
+
 /* report_counts - table of counts */
 
 static void report_counts(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
     const AUDIT_REPORT *report = ((const REPORT_CONTEXT *) context)->report;
-    HTABLE_INFO **list = sorted_list(mp->tables[report->table].entries,
+    const AUDIT_TABLE *table = facts->tables + report->table;
+    int     limit = table->info->limit;
+    HTABLE_INFO **list = sorted_list(table->entries,
 				     report->flags & REPORT_FLAG_BY_KEY ?
 				     compare_names : compare_counts, 0,
-				     TOP(out));
+				     limit ? 0 : TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_COUNT *entry;
-    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
-    char   *key;
-    char   *next;
-    int     n;
 
+    if (limit)
+	move_other(list);
     for (ht = list; *ht; ht++) {
 	entry = (const AUDIT_COUNT *) ht[0]->value;
 	if (out->problems_only && report->is_problem
 	    && report->is_problem(entry->key) == 0)
 	    continue;
-	key = next = mystrdup(entry->key);
-	for (n = 0; report->fields[n]; n++) {
-	    switch (report->fields[n]) {
-	    case FIELD_KEY:
-		cells[n].text = next ? mystrtok(&next, AUDIT_KEY_SEPARATOR) : 0;
-		break;
-	    case FIELD_DELIVERIES:
-		cells[n].count = entry->count[AUDIT_COUNT_DELIVERIES];
-		break;
-	    case FIELD_EVENTS:
-		cells[n].count = entry->count[AUDIT_COUNT_EVENTS];
-		break;
-	    case FIELD_DELIVERIES_SHARE:
-		cells[n].share = share(list, entry, AUDIT_COUNT_DELIVERIES);
-		break;
-	    case FIELD_EVENTS_SHARE:
-		cells[n].share = share(list, entry, AUDIT_COUNT_EVENTS);
-		break;
-	    case FIELD_FIRST:
-		cells[n].time = entry->first;
-		break;
-	    case FIELD_LAST:
-		cells[n].time = entry->last;
-		break;
-	    default:
-		msg_panic("report_counts: bad field: %c", report->fields[n]);
-	    }
+	if (limit && ht - list == limit) {
+	    add_other(out, report, list, ht);
+	    break;
 	}
-	audit_out_row(out, cells);
-	myfree(key);
+	count_cells(out, report, list, entry, (AUDIT_DAY *) 0);
     }
+    myfree((void *) list);
+}
+
+ /*
+  * One row of history.
+  */
+typedef struct {
+    const AUDIT_COUNT *entry;
+    const AUDIT_DAY *day;
+} REPORT_DAY;
+
+/* compare_days - latest first, then alphabetical order */
+
+static int compare_days(const void *a, const void *b)
+{
+    const REPORT_DAY *left = (const REPORT_DAY *) a;
+    const REPORT_DAY *right = (const REPORT_DAY *) b;
+
+    if (left->day->day != right->day->day)
+	return (left->day->day < right->day->day ? 1 : -1);
+    return (strcmp(left->entry->key, right->entry->key));
+}
+
+/* report_days - history of a table of counts */
+
+static void report_days(AUDIT_OUT *out, const void *context)
+{
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
+    const AUDIT_REPORT *report = ((const REPORT_CONTEXT *) context)->report;
+    HTABLE_INFO **list = htable_list(facts->tables[report->table].entries);
+    HTABLE_INFO **ht;
+    const AUDIT_COUNT *entry;
+    REPORT_DAY *rows;
+    size_t  count = 0;
+    size_t  n = 0;
+    int     day;
+
+    for (ht = list; *ht; ht++)
+	count += ((const AUDIT_COUNT *) ht[0]->value)->day_count;
+    rows = (REPORT_DAY *) mymalloc((count + 1) * sizeof(*rows));
+    for (ht = list; *ht; ht++) {
+	entry = (const AUDIT_COUNT *) ht[0]->value;
+	for (day = 0; day < entry->day_count; day++, n++) {
+	    rows[n].entry = entry;
+	    rows[n].day = entry->days + day;
+	}
+    }
+    qsort((void *) rows, count, sizeof(*rows), compare_days);
+
+    /*
+     * People see the history of one day in the other reports.
+     */
+    if (out->format == AUDIT_OUT_TEXT && count > 0
+	&& rows[0].day->day == rows[count - 1].day->day)
+	count = 0;
+    for (n = 0; n < count; n++)
+	count_cells(out, report, list, rows[n].entry, rows[n].day);
+    myfree((void *) rows);
     myfree((void *) list);
 }
 
@@ -265,8 +382,13 @@ static void report_lines(AUDIT_OUT *out, const void *context)
 	 /* AUDIT_LINE_CLIENT */ "other lines from SMTP or LMTP clients",
 	 /* AUDIT_LINE_OTHER */ "lines from other programs",
 	 /* AUDIT_LINE_UNKNOWN */ "lines not understood",
+	 /* AUDIT_LINES_REPEATS */ "delivery status lines that repeat an audit line",
+	 /* AUDIT_LINES_SKIPPED */ "lines that options -s, -u and -r left out",
+	 /* AUDIT_LINES_OVERLONG */ "lines too long to be log lines",
+	 /* AUDIT_LINES_NULL */ "lines with null bytes",
+	 /* AUDIT_LINES_ATTAIN */ "audit lines that say what was attainable",
     };
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
     AUDIT_CELL cells[3];
     int     n;
 
@@ -281,30 +403,24 @@ static void report_lines(AUDIT_OUT *out, const void *context)
 	    audit_out_row(out, cells); \
     } while (0)
 
-    for (n = 0; n < AUDIT_LINE_TYPE_COUNT; n++)
-	LINES_ROW(mp->lines[n], audit_line_types[n], descriptions[n]);
-    LINES_ROW(mp->repeats, "status_repeats",
-	      "delivery status lines that repeat an audit line");
-    LINES_ROW(mp->skipped, "not_selected",
-	      "lines that options -s, -u and -r left out");
-    LINES_ROW(mp->overlong, "overlong", "lines too long to be log lines");
-    LINES_ROW(mp->nul_lines, "null_bytes", "lines with null bytes");
+    for (n = 0; n < AUDIT_LINES_COUNT; n++)
+	LINES_ROW(facts->lines[n], audit_lines_names[n], descriptions[n]);
 }
 
 /* report_period - when */
 
 static void report_period(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
     AUDIT_CELL cells[2];
 
-    if (mp->last == 0)
+    if (facts->last == 0)
 	return;
     cells[0].text = "first";
-    cells[1].time = mp->first;
+    cells[1].time = facts->first;
     audit_out_row(out, cells);
     cells[0].text = "last";
-    cells[1].time = mp->last;
+    cells[1].time = facts->last;
     audit_out_row(out, cells);
 }
 
@@ -312,128 +428,242 @@ static void report_period(AUDIT_OUT *out, const void *context)
 
 static void report_notes(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
     AUDIT_CELL cells[2];
     char  **cpp;
 
-    for (cpp = mp->notes->argv; *cpp; cpp += 2) {
+    for (cpp = facts->notes->argv; *cpp; cpp += 2) {
 	cells[0].text = cpp[0];
 	cells[1].text = cpp[1];
 	audit_out_row(out, cells);
     }
 }
 
-/* compare_dests - busiest destination first */
+/* show_readiness - one destination and policy */
 
-static int compare_dests(const void *a, const void *b)
+static void show_readiness(AUDIT_OUT *out, const AUDIT_READINESS *row)
 {
-    const AUDIT_DEST *left = (const AUDIT_DEST *) (*(HTABLE_INFO **) a)->value;
-    const AUDIT_DEST *right = (const AUDIT_DEST *) (*(HTABLE_INFO **) b)->value;
+    const AUDIT_STATE *sp = &row->state;
+    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
 
-    if (left->deliveries != right->deliveries)
-	return (left->deliveries < right->deliveries ? 1 : -1);
-    if (left->warnings != right->warnings)
-	return (left->warnings < right->warnings ? 1 : -1);
-    return (strcmp(left->name, right->name));
-}
-
-/* has_policy - destination has an authenticated policy */
-
-static int has_policy(const void *ptr)
-{
-    return (((const AUDIT_DEST *) ptr)->policy != AUDIT_LEVEL_NONE);
+    cells[0].text = audit_verdicts[row->verdict];
+    cells[1].count = sp->deliveries;
+    cells[2].count = sp->verified;
+    cells[3].count = sp->warnings;
+    cells[4].text = audit_readiness_policy(row);
+    cells[5].text = row->dest->name;
+    cells[6].text = audit_dest_kinds[row->dest->kind];
+    cells[7].text = row->why;
+    cells[8].time = sp->first_verified;
+    cells[9].time = sp->last_verified;
+    cells[10].time = sp->last_failure;
+    cells[11].text = sp->reason;
+    cells[12].text = (sp->fallback == AUDIT_LEVEL_NONE ? 0 :
+		      audit_levels[sp->fallback].name);
+    cells[13].time = sp->first;
+    cells[14].text = row->hosts;
+    cells[15].text = row->failing;
+    audit_out_row(out, cells);
 }
 
 /* report_readiness - destinations with an authenticated policy */
 
 static void report_readiness(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
-    HTABLE_INFO **list = sorted_list(mp->destinations, compare_dests,
-				     has_policy, TOP(out));
-    HTABLE_INFO **ht;
-    const AUDIT_DEST *dest;
-    AUDIT_VERDICT verdict;
-    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
+    const AUDIT_READY *ready = ((const REPORT_CONTEXT *) context)->ready;
+    const AUDIT_READINESS *row;
 
-    for (ht = list; *ht; ht++) {
-	dest = (const AUDIT_DEST *) ht[0]->value;
-	verdict = audit_model_verdict(mp, dest);
-	if (out->problems_only && verdict != AUDIT_VERDICT_BROKEN
-	    && verdict != AUDIT_VERDICT_MIXED)
-	    continue;
-	cells[0].text = audit_verdicts[verdict];
-	cells[1].count = dest->deliveries;
-	cells[2].count = dest->verified;
-	cells[3].count = dest->warnings;
-	cells[4].text = audit_levels[dest->policy].name;
-	cells[5].text = dest->name;
-	cells[6].text = audit_dest_kinds[dest->kind];
-	cells[7].time = dest->last_failure;
-	cells[8].text = dest->reason;
-	cells[9].text = (dest->fallback == AUDIT_LEVEL_NONE ? 0 :
-			 audit_levels[dest->fallback].name);
-	cells[10].time = dest->last_verified;
-	cells[11].time = dest->first;
-	audit_out_row(out, cells);
-    }
-    myfree((void *) list);
+    for (row = ready->rows; row < ready->rows + ready->count; row++)
+	if (audit_readiness_has_policy(row)
+	    && (out->problems_only == 0
+		|| row->verdict == AUDIT_VERDICT_BROKEN
+		|| row->verdict == AUDIT_VERDICT_MIXED))
+	    show_readiness(out, row);
 }
 
-/* report_verdicts - count destinations */
+/* report_regressions - destinations that could be enforced, once */
 
-static void report_verdicts(AUDIT_OUT *out, const void *context)
+static void report_regressions(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
+    const AUDIT_READY *ready = ((const REPORT_CONTEXT *) context)->ready;
+    const AUDIT_READINESS *row;
+    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
+
+    for (row = ready->rows; row < ready->rows + ready->count; row++) {
+	if (row->regressed == 0)
+	    continue;
+	cells[0].text = row->dest->name;
+	cells[1].text = audit_readiness_policy(row);
+	cells[2].text = row->state.reason;
+	cells[3].time = row->state.last_verified;
+	cells[4].time = row->state.last_failure;
+	cells[5].text = row->failing;
+	audit_out_row(out, cells);
+    }
+}
+
+#define HAS_ATTAINABLE(facts)	((facts)->lines[AUDIT_LINES_ATTAIN] > 0)
+
+/* report_attainable - destinations without an authenticated policy */
+
+static void report_attainable(AUDIT_OUT *out, const void *context)
+{
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
+    const AUDIT_READY *ready = ((const REPORT_CONTEXT *) context)->ready;
+    const AUDIT_READINESS *row;
+    AUDIT_CELL cells[AUDIT_COLUMN_MAX];
+
+    for (row = ready->rows; row < ready->rows + ready->count; row++) {
+	if (audit_readiness_has_policy(row) || HAS_ATTAINABLE(facts) == 0)
+	    continue;
+	cells[0].text = audit_verdicts[row->verdict];
+	cells[1].count = row->state.deliveries;
+	cells[2].count = row->state.verified;
+	cells[3].count = row->state.secure;
+	cells[4].text = audit_readiness_policy(row);
+	cells[5].text = row->dest->name;
+	cells[6].text = audit_dest_kinds[row->dest->kind];
+	cells[7].text = row->why;
+	cells[8].time = row->state.first_verified;
+	cells[9].time = row->state.last_verified;
+	cells[10].time = row->state.last_failure;
+	cells[11].text = row->hosts;
+	audit_out_row(out, cells);
+    }
+}
+
+/* count_verdicts - count destinations */
+
+static void count_verdicts(AUDIT_OUT *out, const AUDIT_READY *ready,
+			           int has_policy, const AUDIT_VERDICT *verdicts)
+{
+    const AUDIT_READINESS *row;
     unsigned long counts[AUDIT_VERDICT_COUNT];
     unsigned long total = 0;
-    HTABLE_INFO **list = htable_list(mp->destinations);
-    HTABLE_INFO **ht;
-    const AUDIT_DEST *dest;
     AUDIT_CELL cells[2];
-    int     n;
 
     memset((void *) counts, 0, sizeof(counts));
-    for (ht = list; *ht; ht++) {
-	dest = (const AUDIT_DEST *) ht[0]->value;
-	if (has_policy((const void *) dest)) {
-	    counts[audit_model_verdict(mp, dest)]++;
+    for (row = ready->rows; row < ready->rows + ready->count; row++) {
+	if (audit_readiness_has_policy(row) == has_policy) {
+	    counts[row->verdict]++;
 	    total++;
 	}
     }
-    myfree((void *) list);
     if (total == 0 && out->format == AUDIT_OUT_TEXT)
 	return;
-    for (n = 0; n < AUDIT_VERDICT_COUNT; n++) {
-	cells[0].count = counts[n];
-	cells[1].text = audit_verdicts[n];
+    for ( /* void */ ; *verdicts != AUDIT_VERDICT_COUNT; verdicts++) {
+	cells[0].count = counts[*verdicts];
+	cells[1].text = audit_verdicts[*verdicts];
 	audit_out_row(out, cells);
     }
 }
+
+/* report_verdicts - with an authenticated policy */
+
+static void report_verdicts(AUDIT_OUT *out, const void *context)
+{
+    static const AUDIT_VERDICT verdicts[] = {
+	AUDIT_VERDICT_ENFORCE, AUDIT_VERDICT_MIXED, AUDIT_VERDICT_BROKEN,
+	AUDIT_VERDICT_FEW, AUDIT_VERDICT_COUNT,
+    };
+
+    count_verdicts(out, ((const REPORT_CONTEXT *) context)->ready, 1, verdicts);
+}
+
+/* report_prospects - without an authenticated policy */
+
+static void report_prospects(AUDIT_OUT *out, const void *context)
+{
+    static const AUDIT_VERDICT verdicts[] = {
+	AUDIT_VERDICT_COULD, AUDIT_VERDICT_MIXED, AUDIT_VERDICT_CANNOT,
+	AUDIT_VERDICT_FEW, AUDIT_VERDICT_COUNT,
+    };
+
+    if (HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts)
+	|| out->format != AUDIT_OUT_TEXT)
+	count_verdicts(out, ((const REPORT_CONTEXT *) context)->ready, 0,
+		       verdicts);
+}
+
+/* compare_certs - earliest end first */
+
+static int compare_certs(const void *a, const void *b)
+{
+    const AUDIT_CERT *left = (const AUDIT_CERT *) (*(HTABLE_INFO **) a)->value;
+    const AUDIT_CERT *right = (const AUDIT_CERT *) (*(HTABLE_INFO **) b)->value;
+
+    if (left->expires != right->expires)
+	return (left->expires < right->expires ? -1 : 1);
+    return (strcmp((*(HTABLE_INFO **) a)->key, (*(HTABLE_INFO **) b)->key));
+}
+
+/* report_certificates - about to expire, as far as they are still in use */
+
+static void report_certificates(AUDIT_OUT *out, const void *context)
+{
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
+    HTABLE_INFO **list = sorted_list(facts->certs, compare_certs, 0, 0);
+    HTABLE_INFO **ht;
+    const AUDIT_CERT *cert;
+    AUDIT_CELL cells[4];
+
+#define EXPIRES_SOON	(14 * AUDIT_DAY_SECONDS)
+
+    for (ht = list; *ht; ht++) {
+	cert = (const AUDIT_CERT *) ht[0]->value;
+	if (cert->expires > facts->last + EXPIRES_SOON
+	    || cert->seen < facts->last - EXPIRES_SOON)
+	    continue;
+	cells[0].time = cert->expires;
+	cells[1].text = cert->dest;
+	cells[2].text = cert->relay;
+	cells[3].time = cert->seen;
+	audit_out_row(out, cells);
+    }
+    myfree((void *) list);
+}
+
+/* compare_digests - first seen first */
+
+static int compare_digests(const void *a, const void *b)
+{
+    const AUDIT_DIGEST *left = *(const AUDIT_DIGEST *const *) a;
+    const AUDIT_DIGEST *right = *(const AUDIT_DIGEST *const *) b;
+
+    if (left->first != right->first)
+	return (left->first < right->first ? -1 : 1);
+    return (strcmp(left->text, right->text));
+}
+
+ /*
+  * A server that has a new certificate for every connection is boring.
+  */
+#define DIGESTS_SHOWN	8
 
 /* report_relay_digests - changes of one server's certificate or key */
 
 static void report_relay_digests(AUDIT_OUT *out, const AUDIT_RELAY *relay,
 				         int kind)
 {
-    static const char *const kinds[] = {"certificate", "key"};
-    const AUDIT_DIGEST *old = 0;
-    const AUDIT_DIGEST *new;
+    const AUDIT_DIGEST *list[AUDIT_DIGEST_KEEP];
+    const AUDIT_DIGEST *digest;
     AUDIT_CELL cells[6];
+    int     count = 0;
+    int     n;
 
-    for (new = relay->digests; new; new = new->next) {
-	if (new->kind != kind)
-	    continue;
-	if (old != 0) {
-	    cells[0].text = relay->name;
-	    cells[1].text = kinds[kind];
-	    cells[2].time = new->first;
-	    cells[3].text = old->text;
-	    cells[4].text = new->text;
-	    cells[5].time = old->last;
-	    audit_out_row(out, cells);
-	}
-	old = new;
+    for (digest = relay->digests; digest; digest = digest->next)
+	if (digest->kind == kind)
+	    list[count++] = digest;
+    qsort((void *) list, count, sizeof(*list), compare_digests);
+    for (n = (count > DIGESTS_SHOWN ? count - DIGESTS_SHOWN : 0) + 1;
+	 n < count; n++) {
+	cells[0].text = relay->name;
+	cells[1].text = audit_digest_kinds[kind];
+	cells[2].time = list[n]->first;
+	cells[3].text = list[n - 1]->text;
+	cells[4].text = list[n]->text;
+	cells[5].time = list[n - 1]->last;
+	audit_out_row(out, cells);
     }
 }
 
@@ -474,8 +704,8 @@ static int has_changes(const void *ptr)
 
 static void report_digests(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
-    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
+    HTABLE_INFO **list = sorted_list(facts->relays, compare_relays,
 				     has_changes, 0);
     HTABLE_INFO **ht;
     int     kind;
@@ -490,8 +720,8 @@ static void report_digests(AUDIT_OUT *out, const void *context)
 
 static void report_relays(AUDIT_OUT *out, const void *context)
 {
-    const AUDIT_MODEL *mp = ((const REPORT_CONTEXT *) context)->model;
-    HTABLE_INFO **list = sorted_list(mp->relays, compare_relays,
+    const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
+    HTABLE_INFO **list = sorted_list(facts->relays, compare_relays,
 				     has_connections, TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_RELAY *relay;
@@ -517,6 +747,7 @@ static void report_relays(AUDIT_OUT *out, const void *context)
 #define NOTE(name, heading)	{name, heading, AUDIT_CELL_NOTE, 0, 0}
 #define COUNT(name, heading)	{name, heading, AUDIT_CELL_COUNT, 0, 0}
 #define TIME(name, heading)	{name, heading, AUDIT_CELL_TIME, 0, 0}
+#define DAY(name, heading)	{name, heading, AUDIT_CELL_DAY, 0, 0}
 #define SHARE(name)		{name, "", AUDIT_CELL_SHARE, 0, 0}
 #define DIGEST(name, heading)	{name, heading, AUDIT_CELL_DIGEST, 0, 0}
 #define METRIC(name, heading, metric, help) \
@@ -597,7 +828,8 @@ static const AUDIT_REPORT audit_reports[] = {
 	{
 	    "verdicts", "Readiness of destinations with an authenticated policy",
 	    "enforce: all deliveries were verified; mixed: some; broken: none;\n"
-	    "too few: not enough to tell.", AUDIT_LAYOUT_ALL,
+	    "too few: not enough to tell, or not over enough time.",
+	    AUDIT_LAYOUT_ALL,
 	    {
 		METRIC("destinations", "destinations", "destinations",
 		       "Destinations with an authenticated policy, by readiness."),
@@ -611,17 +843,84 @@ static const AUDIT_REPORT audit_reports[] = {
 	    "readiness", "Readiness by destination", 0, AUDIT_LAYOUT_ALWAYS,
 	    {
 		TEXT("verdict", "verdict"),
-		COUNT("deliveries", "deliveries"),
+		COUNT("deliveries", "sent"),
 		COUNT("verified", "verified"),
-		COUNT("warnings", "warnings"),
+		COUNT("warnings", "warned"),
 		TEXT("policy", "policy"),
 		TEXT("destination", "destination"),
 		TEXT("source", "from"),
+		TEXT("why", "why"),
+		TIME("first_verified", "first verified"),
+		TIME("last_verified", "last verified"),
 		TIME("last_failure", "last failure"),
-		TEXT("reason", "reason"),
+		TEXT("reason", 0),
 		TEXT("fallback", 0),
-		TIME("last_verified", 0),
 		TIME("first", 0),
+		TEXT("hosts", 0),
+		TEXT("failing_hosts", 0),
+	    },
+	},
+    },
+    {
+	report_regressions, REPORT_FLAG_PROBLEMS, 0, 0, 0,
+	{
+	    "regressions", "Destinations that could be enforced, and no longer can",
+	    0, 0,
+	    {
+		TEXT("destination", "destination"),
+		TEXT("policy", "policy"),
+		TEXT("reason", "reason"),
+		TIME("last_verified", "last verified"),
+		TIME("last_failure", "last failure"),
+		TEXT("failing_hosts", "failing hosts"),
+	    },
+	},
+    },
+    {
+	report_prospects, 0, 0, 0, 0,
+	{
+	    "attainable_verdicts",
+	    "Destinations without an authenticated policy",
+	    "could enforce: an authenticated level was attainable for all "
+	    "deliveries;\nmixed: for some; cannot: for none; too few: not "
+	    "enough to tell.", AUDIT_LAYOUT_ALL,
+	    {
+		METRIC("destinations", "destinations", "attainable_destinations",
+		       "Destinations without an authenticated policy, by what was attainable."),
+		TEXT("verdict", "verdict"),
+	    },
+	},
+    },
+    {
+	report_attainable, 0, 0, 0, 0,
+	{
+	    "attainable", "Attainable by destination", 0, 0,
+	    {
+		TEXT("verdict", "verdict"),
+		COUNT("deliveries", "sent"),
+		COUNT("attainable", "attainable"),
+		COUNT("secure", "secure"),
+		TEXT("policy", "policy"),
+		TEXT("destination", "destination"),
+		TEXT("source", "from"),
+		TEXT("why", "why"),
+		TIME("first_attainable", "first attainable"),
+		TIME("last_attainable", "last attainable"),
+		TIME("last_failure", "last failure"),
+		TEXT("hosts", 0),
+	    },
+	},
+    },
+    {
+	report_certificates, REPORT_FLAG_PROBLEMS, 0, 0, 0,
+	{
+	    "certificates", "Server certificates that expire within 14 days",
+	    0, 0,
+	    {
+		TIME("expires", "expires"),
+		TEXT("destination", "destination"),
+		TEXT("relay", "relay"),
+		TIME("last", "last seen"),
 	    },
 	},
     },
@@ -680,9 +979,9 @@ static const AUDIT_REPORT audit_reports[] = {
     },
     {
 	report_counts, REPORT_FLAG_PROBLEMS,
-	AUDIT_TABLE_FAILURE, "dkfl", 0,
+	AUDIT_TABLE_FAILURE_KIND, "dkfl", 0,
 	{
-	    "failures", "Recipients not delivered because of TLS", 0,
+	    "failure_reasons", "Recipients not delivered because of TLS", 0,
 	    AUDIT_LAYOUT_ALL,
 	    {
 		METRIC("recipients", "recipients", "failed_recipients",
@@ -690,6 +989,48 @@ static const AUDIT_REPORT audit_reports[] = {
 		TEXT("reason", "reason"),
 		TIME("first", "first"),
 		TIME("last", "last"),
+	    },
+	},
+    },
+    {
+	report_counts, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_FAILURE, "dkkkfl", 0,
+	{
+	    "failures", "Recipients not delivered, by destination", 0, 0,
+	    {
+		COUNT("recipients", "recipients"),
+		TEXT("reason", "reason"),
+		TEXT("destination", "destination"),
+		TEXT("relay", "relay"),
+		TIME("first", "first"),
+		TIME("last", "last"),
+	    },
+	},
+    },
+    {
+	report_days, 0,
+	AUDIT_TABLE_LEVEL, "tdk", 0,
+	{
+	    "history", "Deliveries by day (UTC)", 0, 0,
+	    {
+		DAY("day", "day"),
+		COUNT("deliveries", "deliveries"),
+		TEXT("state", "state"),
+	    },
+	},
+    },
+    {
+	report_days, REPORT_FLAG_PROBLEMS,
+	AUDIT_TABLE_FALLBACK_KIND, "tdekkk", 0,
+	{
+	    "fallback_history", "TLS fallbacks by day (UTC)", 0, 0,
+	    {
+		DAY("day", "day"),
+		COUNT("deliveries", "deliveries"),
+		COUNT("warnings", "warnings"),
+		TEXT("policy", "policy"),
+		TEXT("level", "level"),
+		TEXT("reason", "reason"),
 	    },
 	},
     },
@@ -809,13 +1150,15 @@ static int has_metric(const AUDIT_LAYOUT *layout)
 
 /* audit_report - all reports */
 
-void    audit_report(AUDIT_OUT *out, const AUDIT_MODEL *mp)
+void    audit_report(AUDIT_OUT *out, const AUDIT_FACTS *facts,
+		             const AUDIT_READY *ready)
 {
     const AUDIT_REPORT *report;
     REPORT_CONTEXT context;
     int     wanted;
 
-    context.model = mp;
+    context.facts = facts;
+    context.ready = ready;
     for (report = audit_reports; report->function; report++) {
 	if (out->format == AUDIT_OUT_PROMETHEUS && !has_metric(&report->layout))
 	    continue;
@@ -827,84 +1170,39 @@ void    audit_report(AUDIT_OUT *out, const AUDIT_MODEL *mp)
     }
 }
 
-/* policy_comment - evidence for a policy entry */
+/* table_total - sum of all entries */
 
-static void policy_comment(VSTREAM *stream, const AUDIT_MODEL *mp,
-			           const AUDIT_DEST *dest)
+static unsigned long table_total(const AUDIT_FACTS *facts, AUDIT_TABLE_ID id,
+				         int (*is_problem) (const char *))
 {
-    static VSTRING *when;
-
-    if (when == 0)
-	when = vstring_alloc(100);
-    vstream_fprintf(stream, "\n# %s: %s, %u of %u deliveries verified",
-		    dest->name, audit_verdicts[audit_model_verdict(mp, dest)],
-		    dest->verified, dest->deliveries);
-    if (dest->last_failure)
-	vstream_fprintf(stream, ", last failure %s (%s)",
-			audit_time_local(when, dest->last_failure),
-			dest->reason ? dest->reason : "reason not logged");
-    vstream_fprintf(stream, "\n");
-}
-
-/* is_table_key - name that is safe in a lookup table */
-
-static int is_table_key(const char *name)
-{
-
-    /*
-     * A question mark is what is left of a character that is not text.
-     */
-    return (*name != 0 && *name != '#' && name[strcspn(name, " ?\\\"")] == 0);
-}
-
-/* policy_entry - policy table entry for one destination */
-
-static void policy_entry(VSTREAM *stream, const AUDIT_MODEL *mp,
-			         const AUDIT_DEST *dest)
-{
-    const AUDIT_LEVEL *policy = audit_levels + dest->policy;
-    int     enforce = (audit_model_verdict(mp, dest) == AUDIT_VERDICT_ENFORCE);
-    const char *fallback;
-
-    policy_comment(stream, mp, dest);
-    if (enforce)
-	fallback = "none";
-    else if (dest->fallback != AUDIT_LEVEL_NONE
-	     && audit_levels[dest->fallback].fallback != 0)
-	fallback = audit_levels[dest->fallback].fallback;
-    else {
-	vstream_fprintf(stream, "# no change\n");
-	return;
-    }
-    if (dest->kind == AUDIT_DEST_RELAY) {
-	vstream_fprintf(stream, "# this is a server, its nexthop was not logged\n");
-	vstream_fprintf(stream, "#NEXTHOP\t%s fallback=%s\n",
-			policy->name, fallback);
-    } else {
-	vstream_fprintf(stream, "%s%s\t%s%s fallback=%s\n",
-			(policy->flags & AUDIT_LEVEL_FLAG_MATCH)
-			|| !is_table_key(dest->name) ? "#" : "",
-			dest->name, policy->name,
-			(policy->flags & AUDIT_LEVEL_FLAG_MATCH) ?
-			" match=AS-BEFORE" : "", fallback);
-    }
-}
-
-/* audit_report_policy - policy table entries */
-
-void    audit_report_policy(VSTREAM *stream, const AUDIT_MODEL *mp)
-{
-    HTABLE_INFO **list = sorted_list(mp->destinations, compare_names,
-				     has_policy, 0);
+    HTABLE_INFO **list = htable_list(facts->tables[id].entries);
     HTABLE_INFO **ht;
+    const AUDIT_COUNT *entry;
+    unsigned long total = 0;
 
-    vstream_fprintf(stream, "\
-# smtp_tls_policy_maps entries that follow from the log. \"fallback=none\"\n\
-# where every delivery was verified; where not, the weakest level that was\n\
-# needed. Other attributes of your present entries (match=, protocols=, ...)\n\
-# are not in the log: keep them.\n");
-    for (ht = list; *ht; ht++)
-	policy_entry(stream, mp, (const AUDIT_DEST *) ht[0]->value);
+    for (ht = list; *ht; ht++) {
+	entry = (const AUDIT_COUNT *) ht[0]->value;
+	if (is_problem == 0 || is_problem(entry->key))
+	    total += entry->count[AUDIT_COUNT_DELIVERIES]
+		+ entry->count[AUDIT_COUNT_EVENTS];
+    }
     myfree((void *) list);
-    (void) vstream_fflush(stream);
+    return (total);
+}
+
+/* is_violation - level of a delivery that the policy stopped */
+
+static int is_violation(const char *label)
+{
+    return (*label == '!');
+}
+
+/* audit_report_problems - what option -x is about */
+
+unsigned long audit_report_problems(const AUDIT_FACTS *facts)
+{
+    return (table_total(facts, AUDIT_TABLE_FALLBACK_KIND, 0)
+	    + table_total(facts, AUDIT_TABLE_REFUSED, 0)
+	    + table_total(facts, AUDIT_TABLE_FAILURE_KIND, 0)
+	    + table_total(facts, AUDIT_TABLE_LEVEL, is_violation));
 }

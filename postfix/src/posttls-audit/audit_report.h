@@ -12,18 +12,14 @@
 /* .nf
 
  /*
-  * Utility library.
-  */
-#include <vstream.h>
-
- /*
   * Application-specific.
   */
-#include "audit_model.h"
+#include "audit_facts.h"
 #include "audit_out.h"
+#include "audit_verdict.h"
 
-extern void audit_report(AUDIT_OUT *, const AUDIT_MODEL *);
-extern void audit_report_policy(VSTREAM *, const AUDIT_MODEL *);
+extern void audit_report(AUDIT_OUT *, const AUDIT_FACTS *, const AUDIT_READY *);
+extern unsigned long audit_report_problems(const AUDIT_FACTS *);
 
 /* LICENSE
 /* .ad

@@ -6,7 +6,7 @@
 /* SYNOPSIS
 /* .fi
 /*	\fBposttls-audit\fR [\fB-ehjpPvx\fR] [\fB-m \fInumber\fR]
-/*		[\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
+/*		[\fB-M \fItime\fR] [\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
 /*		[\fB-u \fItime\fR] [\fIfile ...\fR]
 /* DESCRIPTION
 /*	The \fBposttls-audit\fR(1) command reads mail logs, and reports
@@ -16,10 +16,9 @@
 /*
 /*	Input is read from the named files, or from the standard input
 /*	when no file or the name "\fB-\fR" is specified. A file may be
-/*	compressed with \fBgzip\fR(1). Time stamps may be those of
-/*	traditional syslog, of the Postfix maillog_file, or of RFC 3339
-/*	including "\fBjournalctl -o short-iso\fR"; lines and files with
-/*	different time stamps may be mixed.
+/*	compressed with \fBgzip\fR(1) and, when that support was built
+/*	in, \fBzstd\fR(1) or \fBxz\fR(1). See "LOG FORMATS" below; lines
+/*	and files of different formats may be mixed.
 /*
 /*	The command does not need access to Postfix configuration or
 /*	queues, and may be used on any system that has the logs.
@@ -28,8 +27,10 @@
 /* .IP \fB-e\fR
 /*	Report problems only: states with a violation ("!"), a downgrade
 /*	from an authenticated level (":") or no decision ("?"); fallbacks;
-/*	destinations that are \fBbroken\fR or \fBmixed\fR; changed
-/*	certificates; weak spots; problems with the input.
+/*	destinations that are \fBbroken\fR or \fBmixed\fR;
+/*	regressions; recipients not delivered because of TLS;
+/*	certificates that changed or expire soon; weak spots; problems
+/*	with the input.
 /* .IP \fB-h\fR
 /*	Show a summary of the command-line options, and exit.
 /* .IP \fB-j\fR
@@ -37,6 +38,10 @@
 /* .IP "\fB-m \fInumber\fR (default: 20)"
 /*	The number of deliveries that are needed before a policy can be
 /*	called ready to \fBenforce\fR.
+/* .IP "\fB-M \fItime\fR (default: 7d)"
+/*	The time over which these deliveries must be spread: from the
+/*	first to the last one that was verified. Specify a number with
+/*	one of the time units of option \fB-s\fR, or 0.
 /* .IP "\fB-n \fInumber\fR (default: 20, with \fB-j\fR 0)"
 /*	The maximal number of rows in a report that grows with the number
 /*	of destinations or servers. Specify 0 for all rows.
@@ -71,9 +76,37 @@
 /*	understood, and how much was read from every file. Multiple
 /*	\fB-v\fR options show more lines.
 /* .IP \fB-x\fR
-/*	Terminate with exit status 1 when there was a TLS fallback.
+/*	Terminate with exit status 1 when a TLS policy was not met: when
+/*	there was a fallback, when a fallback was refused, or when
+/*	recipients were not delivered because of TLS.
 /* .PP
 /*	When the standard error is a terminal, progress is shown there.
+/* LOG FORMATS
+/* .ad
+/* .fi
+/*	A log line is recognized in the following forms. Lines with a
+/*	traditional time stamp, without year, are in the local time
+/*	zone; see also the BUGS section.
+/* .IP "syslog, the Postfix maillog_file"
+/*	"\fBNov 21 18:31:00 mx1 postfix/smtp[123]:\fR \fItext\fR", or the
+/*	same with an RFC 3339 time stamp, or with fractions of a second;
+/*	with a priority ("\fB<22>\fR") before the time stamp; RFC 5424;
+/*	with "\fB[ID 197553 mail.info]\fR" before the text (Solaris);
+/*	with "\fBmail.info\fR" after the host (busybox), or before it
+/*	in "\fB< >\fR" (FreeBSD).
+/* .IP "the systemd journal"
+/*	\fBjournalctl\fR(1) with output \fBshort\fR, \fBshort-precise\fR,
+/*	\fBshort-iso\fR, \fBshort-iso-precise\fR, \fBshort-full\fR (when the
+/*	time zone is UTC or the local one), \fBshort-unix\fR, \fBjson\fR,
+/*	\fBjson-sse\fR and \fBjson-seq\fR.
+/* .IP containers
+/*	All of the above in the files of Docker's json-file logging
+/*	driver, and from "\fBdocker logs\fR" and "\fBdocker compose
+/*	logs\fR"; in the files of Kubernetes' container runtime interface
+/*	and of podman's k8s-file driver, and from "\fBkubectl logs\fR";
+/*	with or without time stamps. The time stamp of a container's
+/*	log takes precedence over that of the line in it. A line that the
+/*	container runtime has cut (16 kbyte) is not put together again.
 /* WHAT IS COUNTED
 /* .ad
 /* .fi
@@ -81,11 +114,13 @@
 /*	and ignored, and so is a line whose text is damaged.
 /* .IP "audit line"
 /*	Text that begins with "\fBtlsaudit:\fR", followed by
-/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ".
+/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ", or
+/*	by a JSON object.
 /*	It is logged with smtp_tls_audit_template for every message
 /*	transfer. All attributes of the built-in templates
-/*	\fBstandard\fR and \fBfull\fR are known; other attributes are
-/*	ignored. For the best reports use \fBfull\fR, or at least
+/*	\fBstandard\fR, \fBfull\fR and \fBjson\fR are known; other
+/*	attributes are ignored. For the best reports use \fBjson\fR or
+/*	\fBfull\fR, or at least
 /*	add \fBnexthop\fR and \fBreason\fR to a template.
 /* .IP "fallback warning, fallback refused warning"
 /*	"\fBtls fallback:\fR" or "\fBtls fallback refused:\fR". It is
@@ -110,8 +145,8 @@
 /*	They are shown in separate columns and are never added up.
 /*
 /*	When an audit line has no \fBreason\fR or \fBnexthop\fR
-/*	attribute, it is taken from the warning for the same message, or
-/*	from the last warning for the same relay and policy.
+/*	attribute, it is taken from the warning for the same message and
+/*	relay.
 /* READINESS
 /* .ad
 /* .fi
@@ -119,44 +154,84 @@
 /*	\fBdane\fR, \fBdane-only\fR, \fBverify\fR or \fBsecure\fR the
 /*	report shows the deliveries under that policy, how many of them
 /*	were verified, and the last failure and its reason. Only
-/*	the present policy counts; when it changes, counting starts
-/*	again. \fBhalf-dane\fR counts as \fBdane\fR. A delivery attempt
+/*	the present policy counts, which is the one that a host logged
+/*	last. Hosts that have the same policy for a destination are added
+/*	up, hosts that have different ones have different rows.
+/*	\fBhalf-dane\fR counts as \fBdane\fR. A delivery attempt
 /*	that TLS policy stopped (\fBtls=!secure\fR) counts as a delivery
 /*	that was not verified; an attempt that did not get as far as TLS
 /*	(\fBtls=secure?\fR) does not count.
+/*
+/*	A recipient who was not delivered because of TLS counts as a
+/*	delivery that was not verified, also when the level is not
+/*	logged (Postfix 3.10 and earlier). The policy is that of the
+/*	warning for the same message, or else the present one. When no
+/*	authenticated policy is known, but the failure is one that only
+/*	authentication makes, the policy is shown as "-".
 /*
 /*	The reason is a keyword from a fallback warning, or
 /*	\fBnot-verified\fR when Postfix reported no more than that.
 /*
 /*	A destination is the \fBnexthop\fR attribute, which is what
 /*	Postfix looked up in the policy table. Without that attribute it
-/*	is the one nexthop that fallback warnings name for that server,
-/*	or the one \fBrecipient\fR domain that was delivered there, or,
-/*	when a server has several, the hostname of the \fBrelay\fR. The
-/*	column "from" has this origin.
+/*	is the nexthop of the warning for the same message, or the
+/*	\fBrecipient\fR domain when all recipients of the message at
+/*	that server have the same one, or else the hostname of the
+/*	\fBrelay\fR. The column "from" has this origin. The last two are
+/*	guesses.
 /*
 /*	The verdict is one of the following.
 /* .IP \fBenforce\fR
 /*	All deliveries were verified, there are at least as many as
-/*	option \fB-m\fR demands, and there was no fallback warning. A
-/*	fallback level is not needed.
+/*	option \fB-m\fR demands, over the time that option \fB-M\fR
+/*	demands and the last of them no more than 30 days before the end
+/*	of the log, and there was no fallback warning. A fallback level is
+/*	not needed.
 /* .IP \fBmixed\fR
 /*	Some deliveries were verified, or all were, but there was a
-/*	fallback warning.
+/*	fallback warning. The column "why" says which.
 /* .IP \fBbroken\fR
 /*	No delivery was verified.
 /* .IP "\fBtoo few\fR"
-/*	All deliveries were verified, but there are not enough of
-/*	them; or there were only fallback warnings, and no record of
-/*	deliveries.
+/*	All deliveries were verified, but there are not enough of them,
+/*	or not over enough time, or they are too long ago; or there were
+/*	only fallback warnings, and no record of deliveries.
+/* .PP
+/*	A failure that was more than 30 days before the end of the log
+/*	does not count, nor does what came before it.
+/*
+/*	When a destination would have been ready to enforce, and then
+/*	there was a failure, this is reported as a \fBregression\fR.
+/* ATTAINABLE
+/* .ad
+/* .fi
+/*	Destinations without an authenticated policy have a report of
+/*	their own when audit lines have the \fBattainable\fR attribute
+/*	(template \fBjson\fR): how many deliveries could have been made
+/*	at \fBsecure\fR, or at least at \fBverify\fR. Deliveries
+/*	for which this is not known do not count.
+/* .IP "\fBcould enforce\fR"
+/*	An authenticated level was attainable for all deliveries, with
+/*	the same limits as for \fBenforce\fR. The column "why" says
+/*	which level.
+/* .IP \fBmixed\fR
+/*	For some of them.
+/* .IP \fBcannot\fR
+/*	For none of them.
+/* .IP "\fBtoo few\fR"
+/*	There are not enough deliveries, or not over enough time.
 /* POLICY TABLE
 /* .ad
 /* .fi
 /*	Option \fB-P\fR produces entries for smtp_tls_policy_maps, with
 /*	comments that show the evidence. A destination that is ready
 /*	gets "\fBfallback=none\fR", any other gets the weakest level
-/*	that was needed. Where neither follows from the log, or where a
-/*	name is not that of a nexthop, there is only a comment. The log
+/*	that was needed. A destination without an authenticated policy
+/*	that could be enforced gets "\fBsecure\fR" with its
+/*	present level as the fallback level, so that nothing becomes
+/*	weaker. An entry is a comment when its name is a guess, when
+/*	hosts have different policies, or when it needs \fBmatch\fR;
+/*	where nothing follows from the log, there is no entry. The log
 /*	does not have attributes such as \fBmatch\fR or \fBprotocols\fR,
 /*	so do not replace your table; update it.
 /* JSON OUTPUT
@@ -177,7 +252,8 @@
 /*	fallback_refused, delivery_status, tls_connection, client_other,
 /*	other_program, not_understood; status_repeats (delivery status
 /*	lines that were not counted as deliveries, because there was an
-/*	audit line), not_selected, overlong, null_bytes.
+/*	audit line), not_selected, overlong, null_bytes, attainable
+/*	(audit lines that say what was attainable).
 /* .IP \fBlevels\fR
 /*	SMTP TLS connection stats: deliveries, state. The state is a
 /*	\fIlevel\fR, \fIpolicy\fR:\fIlevel\fR after a downgrade or
@@ -190,8 +266,24 @@
 /*	destinations, verdict.
 /* .IP \fBreadiness\fR
 /*	verdict, deliveries, verified, warnings, policy, destination,
-/*	source ("nexthop", "recipient" or "relay"), last_failure, reason,
-/*	fallback (weakest level fallen back to), last_verified, first.
+/*	source ("nexthop", "recipient" or "relay"), why, first_verified,
+/*	last_verified, last_failure, reason, fallback (weakest level
+/*	fallen back to), first, hosts and failing_hosts (separated by
+/*	space).
+/* .IP \fBregressions\fR
+/*	destination, policy, reason, last_verified, last_failure,
+/*	failing_hosts.
+/* .IP \fBattainable_verdicts\fR
+/*	destinations, verdict.
+/* .IP \fBattainable\fR
+/*	verdict, deliveries, attainable, secure (part of attainable),
+/*	policy, destination, source, why, first_attainable,
+/*	last_attainable, last_failure, hosts.
+/* .IP \fBcertificates\fR
+/*	Server certificates that expire within 14 days after the end of
+/*	the log and were seen within 14 days before it: expires,
+/*	destination, relay, last. This needs the \fBcert_expires\fR
+/*	attribute.
 /* .IP \fBfallback_reasons\fR
 /*	deliveries, warnings, policy, level, reason.
 /* .IP \fBfallbacks\fR
@@ -201,9 +293,17 @@
 /*	while each obstacle has its own warning.
 /* .IP \fBfallbacks_refused\fR
 /*	warnings, rule, reason, policy, fallback, first, last.
-/* .IP \fBfailures\fR
+/* .IP \fBfailure_reasons\fR
 /*	Delivery status lines whose text names a TLS failure:
 /*	recipients, reason, first, last.
+/* .IP \fBfailures\fR
+/*	The same by destination: recipients, reason, destination, relay,
+/*	first, last.
+/* .IP \fBhistory\fR
+/*	Deliveries for each of the last 400 days, in UTC: day,
+/*	deliveries, state. The same states as in \fBlevels\fR.
+/* .IP \fBfallback_history\fR
+/*	Fallbacks by day: day, deliveries, warnings, policy, level, reason.
 /* .IP "\fBauth\fR, \fBprotocols\fR, \fBciphers\fR, \fBkey_exchanges\fR"
 /*	deliveries, deliveries_percent, connections,
 /*	connections_percent, and one of auth, protocol, cipher,
@@ -215,7 +315,7 @@
 /*	relay, kind ("certificate" or "key"), changed (the new one was
 /*	first seen), old, new, old_last_seen. This needs the
 /*	\fBcert_digest\fR or \fBspki_digest\fR attribute. No more than
-/*	eight different ones are remembered for a server.
+/*	the last eight different ones are shown for a server.
 /* .IP \fBweak_spots\fR
 /*	deliveries, connections, relay, weakness ("old protocol",
 /*	"no forward secrecy", "anonymous"), first, last.
@@ -239,6 +339,8 @@
 /*	Recipients by REQUIRETLS status.
 /* .IP "\fBposttls_audit_destinations\fR{verdict}"
 /*	Destinations with an authenticated policy.
+/* .IP "\fBposttls_audit_attainable_destinations\fR{verdict}"
+/*	Destinations without an authenticated policy.
 /* .IP "\fBposttls_audit_fallback_deliveries\fR{policy,level,reason}"
 /* .IP "\fBposttls_audit_fallback_warnings\fR{policy,level,reason}"
 /*	Fallbacks.
@@ -259,7 +361,7 @@
 /*	what could be read is used.
 /*
 /*	The exit status is 0 in case of success, 1 when option \fB-x\fR
-/*	is specified and there was a fallback, and 2 when an option is
+/*	is specified and a TLS policy was not met, and 2 when an option is
 /*	bad or a file could not be read.
 /* BUGS
 /*	A traditional time stamp has no year. The first line of a log is
@@ -295,6 +397,7 @@
 
 #include <sys_defs.h>
 #include <sys/stat.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -318,10 +421,14 @@
 
 /* Application-specific. */
 
-#include "audit_model.h"
+#include "audit_facts.h"
+#include "audit_group.h"
+#include "audit_learn.h"
 #include "audit_out.h"
+#include "audit_policy.h"
 #include "audit_read.h"
 #include "audit_report.h"
+#include "audit_verdict.h"
 
 #define STR	vstring_str
 
@@ -330,12 +437,13 @@
 
 #define DEF_TOP		20
 #define DEF_MINIMUM	20
+#define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
 
 #define VERBOSE_LINES	10		/* not understood, per -v */
 #define VERBOSE_LEN	200
 
-#define OPTIONS		"ehjm:n:pPr:s:u:vx"
+#define OPTIONS		"ehjm:M:n:pPr:s:u:vx"
 
  /*
   * What to produce.
@@ -347,12 +455,13 @@ typedef enum {
 static const char help_text[] = "\
 usage: posttls-audit [options] [file ...]\n\
 Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
-plain or gzip compressed; the default is the standard input.\n\
+plain or compressed; the default is the standard input.\n\
 \n\
   -e          problems only\n\
   -h          this text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
+  -M time     and the time over which they must be spread (default: 7d)\n\
   -n number   rows per report (default: 20; 0: all; with -j all)\n\
   -p          Prometheus metrics instead of text\n\
   -P          TLS policy table entries instead of text\n\
@@ -360,9 +469,9 @@ plain or gzip compressed; the default is the standard input.\n\
   -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
-  -x          exit status 1 when there was a TLS fallback\n\
+  -x          exit status 1 when a TLS policy was not met\n\
 \n\
-Exit status: 0 success, 1 fallback (with -x), 2 error. See posttls-audit(1).\n";
+Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
 
  /*
   * Progress.
@@ -404,8 +513,8 @@ static void audit_progress_end(void)
 
 /* audit_note - problem with the input */
 
-static void PRINTFLIKE(3, 4) audit_note(AUDIT_MODEL *mp, const char *path,
-					        const char *format,...)
+static void PRINTFLIKE(3, 4) audit_note(AUDIT_FACTS *facts,
+			           const char *path, const char *format,...)
 {
     VSTRING *text = vstring_alloc(100);
     va_list ap;
@@ -415,7 +524,7 @@ static void PRINTFLIKE(3, 4) audit_note(AUDIT_MODEL *mp, const char *path,
     va_end(ap);
     audit_progress_end();
     msg_warn("%s: %s", path, STR(text));
-    argv_add(mp->notes, path, STR(text), (char *) 0);
+    argv_add(facts->notes, path, STR(text), (char *) 0);
     vstring_free(text);
 }
 
@@ -434,63 +543,69 @@ static void show_unknown(const char *path, const char *text)
 
 /* audit_lines - account for all lines of one log */
 
-static unsigned long audit_lines(AUDIT_MODEL *mp, AUDIT_READER *rp,
-				         AUDIT_CLOCK *clock, const char *path)
+static unsigned long audit_lines(AUDIT_FACTS *facts, AUDIT_READER *rp,
+				         AUDIT_CLOCK *clock,
+				         const AUDIT_SELECT *select,
+				         const char *path)
 {
+    AUDIT_LOG *log = audit_log_create(facts, path, clock->limit);
     VSTRING *copy = vstring_alloc(100);
     AUDIT_LINE line;
     unsigned long count = 0;
     char   *text;
     size_t  len;
 
+    audit_log_open(facts, log);
     while ((text = audit_read_line(rp, &len)) != 0) {
 	count++;
 	if (msg_verbose)
 	    vstring_strncpy(copy, text, len < VERBOSE_LEN ? len : VERBOSE_LEN);
 	audit_line_parse(&line, clock, text, len);
-	audit_model_line(mp, &line);
+	audit_learn_line(facts, log, &line, select);
 	if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
 	    show_unknown(path, printable(STR(copy), '?'));
     }
+    audit_log_close(facts, log);
     vstring_free(copy);
     return (count);
 }
 
 /* audit_file - account for one log, zero in case of error */
 
-static int audit_file(AUDIT_MODEL *mp, const char *path)
+static int audit_file(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+		              const char *path)
 {
     AUDIT_READER *rp;
     AUDIT_CLOCK clock;
-    unsigned long nul_lines = mp->nul_lines;
-    unsigned long unknown = mp->lines[AUDIT_LINE_UNKNOWN];
+    unsigned long nul_lines = facts->lines[AUDIT_LINES_NULL];
+    unsigned long unknown = facts->lines[AUDIT_LINE_UNKNOWN];
     unsigned long count;
     int     ok;
 
     if ((rp = audit_read_open(path, show_progress ? audit_progress : 0)) == 0) {
-	audit_note(mp, path, "cannot open: %s", strerror(errno));
+	audit_note(facts, path, "cannot open: %s", strerror(errno));
 	return (0);
     }
     audit_clock_init(&clock, audit_read_mtime(rp));
-    count = audit_lines(mp, rp, &clock, path);
+    count = audit_lines(facts, rp, &clock, select, path);
     audit_progress_end();
 
     ok = (audit_read_problem(rp) == 0);
     if (ok == 0)
-	audit_note(mp, path, "%s", audit_read_problem(rp));
+	audit_note(facts, path, "%s", audit_read_problem(rp));
     if (audit_read_overlong(rp) > 0)
-	audit_note(mp, path, "%lu lines of more than %d bytes were skipped",
+	audit_note(facts, path, "%lu lines of more than %d bytes were skipped",
 		   audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
-    if (mp->nul_lines > nul_lines)
-	audit_note(mp, path, "%lu lines have null bytes",
-		   mp->nul_lines - nul_lines);
+    if (facts->lines[AUDIT_LINES_NULL] > nul_lines)
+	audit_note(facts, path, "%lu lines have null bytes",
+		   facts->lines[AUDIT_LINES_NULL] - nul_lines);
     if (clock.backwards > 0)
-	audit_note(mp, path, "the clock ran backwards %lu times, by up to %ld seconds",
+	audit_note(facts, path, "the clock ran backwards %lu times, by up to %ld seconds",
 		   clock.backwards, (long) clock.worst);
     if (msg_verbose)
 	msg_info("%s: %lu lines, %lu of them not understood", path, count,
-		 mp->lines[AUDIT_LINE_UNKNOWN] - unknown);
-    mp->overlong += audit_read_overlong(rp);
+		 facts->lines[AUDIT_LINE_UNKNOWN] - unknown);
+    facts->lines[AUDIT_LINES_OVERLONG] += audit_read_overlong(rp);
     audit_read_close(rp);
     return (ok);
 }
@@ -502,6 +617,21 @@ static int number_option(const char *text)
     if (!alldig(text) || strlen(text) > 9)
 	msg_fatal_status(EXIT_ERROR, "bad number: %s", text);
     return (atoi(text));
+}
+
+/* span_option - parse how long, with a Postfix time unit */
+
+static time_t span_option(const char *text)
+{
+    time_t  now = time((time_t *) 0);
+    time_t  result;
+
+    if (strcmp(text, "0") == 0)
+	return (0);
+    if (!ISDIGIT(*text) || audit_time_option(text, now, &result) == 0)
+	msg_fatal_status(EXIT_ERROR, "bad time: %s (specify for example 7d)",
+			 text);
+    return (now - result);
 }
 
 /* time_option - parse time */
@@ -523,7 +653,10 @@ MAIL_VERSION_STAMP_DECLARE;
 
 int     main(int argc, char **argv)
 {
-    AUDIT_MODEL *mp = audit_model_create();
+    AUDIT_FACTS *facts = audit_facts_create();
+    AUDIT_READY *ready;
+    AUDIT_SELECT select;
+    AUDIT_LIMITS limits;
     AUDIT_OUT *out;
     AUDIT_WANT want = WANT_TEXT;
     struct stat st;
@@ -549,7 +682,9 @@ int     main(int argc, char **argv)
 	    msg_fatal_status(EXIT_ERROR, "open /dev/null: %m");
 
     msg_vstream_init(argv[0], VSTREAM_ERR);
-    mp->min_deliveries = DEF_MINIMUM;
+    memset((void *) &select, 0, sizeof(select));
+    limits.deliveries = DEF_MINIMUM;
+    limits.span = DEF_SPAN;
 
 #define WANT(what) do { \
 	if (want != WANT_TEXT && want != (what)) \
@@ -570,7 +705,10 @@ int     main(int argc, char **argv)
 	    WANT(WANT_JSON);
 	    break;
 	case 'm':
-	    mp->min_deliveries = number_option(optarg);
+	    limits.deliveries = number_option(optarg);
+	    break;
+	case 'M':
+	    limits.span = span_option(optarg);
 	    break;
 	case 'n':
 	    top = number_option(optarg);
@@ -582,15 +720,15 @@ int     main(int argc, char **argv)
 	    WANT(WANT_POLICY);
 	    break;
 	case 'r':
-	    if (mp->patterns == 0)
-		mp->patterns = argv_alloc(1);
-	    argv_add(mp->patterns, lowercase(optarg), (char *) 0);
+	    if (select.patterns == 0)
+		select.patterns = argv_alloc(1);
+	    argv_add(select.patterns, lowercase(optarg), (char *) 0);
 	    break;
 	case 's':
-	    mp->since = time_option(optarg);
+	    select.since = time_option(optarg);
 	    break;
 	case 'u':
-	    mp->until = time_option(optarg);
+	    select.until = time_option(optarg);
 	    break;
 	case 'v':
 	    msg_verbose++;
@@ -609,26 +747,28 @@ int     main(int argc, char **argv)
     if (optind == argc) {
 	if (isatty(STDIN_FILENO))
 	    msg_info("reading the standard input; option -h shows a summary");
-	ok = audit_file(mp, "-");
+	ok = audit_file(facts, &select, "-");
     }
     for ( /* void */ ; optind < argc; optind++)
-	ok &= audit_file(mp, argv[optind]);
-    audit_model_finish(mp);
+	ok &= audit_file(facts, &select, argv[optind]);
+    audit_groups_finish(facts);
+    audit_facts_trim(facts);
+    ready = audit_ready_create(facts, &limits);
 
     if (want == WANT_POLICY) {
-	audit_report_policy(VSTREAM_OUT, mp);
+	audit_policy(VSTREAM_OUT, ready);
     } else {
 	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
 			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
 			       AUDIT_OUT_TEXT);
 	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP : 0);
 	out->problems_only = problems_only;
-	audit_report(out, mp);
+	audit_report(out, facts, ready);
 	audit_out_finish(out);
     }
     if (vstream_ferror(VSTREAM_OUT))
 	msg_fatal_status(EXIT_ERROR, "write error: %m");
 
     exit(ok == 0 ? EXIT_ERROR :
-	 check_fallbacks && mp->fallbacks > 0 ? EXIT_FALLBACK : 0);
+	 check_fallbacks && audit_report_problems(facts) > 0 ? EXIT_FALLBACK : 0);
 }

@@ -76,9 +76,9 @@
 /*	smtp_tls_fallback_init() parses $smtp_tls_fallback_level or
 /*	$lmtp_tls_fallback_level. This is done once per process.
 /*
-/*	smtp_tls_fallback_attr() parses the "fallback" attribute of a TLS
-/*	policy table entry. The result is zero after an error, which
-/*	is logged as a warning.
+/*	smtp_tls_fallback_attr() parses the "fallback" or "fallback_delay"
+/*	attribute of a TLS policy table entry. The result is zero after an
+/*	error, which is logged as a warning.
 /*
 /*	smtp_tls_fallback_configure() completes the fallback settings
 /*	after the policy level is found, and before DANE lookups that may
@@ -201,6 +201,7 @@
 
 /* Global library. */
 
+#include <conv_time.h>
 #include <mail_params.h>
 #include <scache.h>
 
@@ -246,23 +247,12 @@ void    smtp_tls_fallback_init(void)
 				   var_smtp_tls_fallback_level);
 }
 
-/* smtp_tls_fallback_attr - parse policy table attribute */
+/* smtp_tls_fallback_attr_level - parse fallback level */
 
-int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
-			               const char *where, const char *name,
-			               const char *value)
+static int smtp_tls_fallback_attr_level(SMTP_TLS_FALLBACK *fb,
+				             const char *where, const char *name,
+					        const char *value)
 {
-    SMTP_TLS_FALLBACK *fb = tls->fb;
-
-    if (!TLS_MUST_MATCH(level)) {
-	msg_warn("%s: attribute \"%s\" invalid at security level \"%s\"",
-		 where, name, str_tls_policy_level(level));
-	return (0);
-    }
-    if (*value == 0) {
-	msg_warn("%s: attribute \"%s\" has empty value", where, name);
-	return (0);
-    }
     if (fb->allowed != TLS_LEV_NOTFOUND) {
 	msg_warn("%s: attribute \"%s\" is specified multiple times",
 		 where, name);
@@ -279,6 +269,53 @@ int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
     return (1);
 }
 
+/* smtp_tls_fallback_attr_delay - parse fallback delay */
+
+static int smtp_tls_fallback_attr_delay(SMTP_TLS_FALLBACK *fb,
+				             const char *where, const char *name,
+					        const char *value)
+{
+    if (fb->delay != SMTP_TLS_FALLBACK_DELAY_UNSET) {
+	msg_warn("%s: attribute \"%s\" is specified multiple times",
+		 where, name);
+	return (0);
+    }
+
+    /*
+     * The conversion takes "hours" for zero hours. Here, that would be no
+     * delay.
+     */
+#define UNIT(value)	((value) + strspn((value), "0123456789"))
+
+    if (UNIT(value) == value || strlen(UNIT(value)) > 1
+	|| conv_time(value, &fb->delay, 's') == 0) {
+	msg_warn("%s: attribute \"%s\" has a bad value: \"%s\"; specify a "
+		 "number and one of s, m, h, d, w", where, name, value);
+	return (0);
+    }
+    return (1);
+}
+
+/* smtp_tls_fallback_attr - parse policy table attribute */
+
+int     smtp_tls_fallback_attr(SMTP_TLS_POLICY *tls, int level,
+			               const char *where, const char *name,
+			               const char *value)
+{
+    if (!TLS_MUST_MATCH(level)) {
+	msg_warn("%s: attribute \"%s\" invalid at security level \"%s\"",
+		 where, name, str_tls_policy_level(level));
+	return (0);
+    }
+    if (*value == 0) {
+	msg_warn("%s: attribute \"%s\" has empty value", where, name);
+	return (0);
+    }
+    return ((strcasecmp(name, SMTP_TLS_ATTR_FALLBACK) == 0 ?
+	     smtp_tls_fallback_attr_level : smtp_tls_fallback_attr_delay)
+	    (tls->fb, where, name, value));
+}
+
 /* smtp_tls_fallback_configure - settings for this destination */
 
 void    smtp_tls_fallback_configure(SMTP_TLS_POLICY *tls)
@@ -288,6 +325,8 @@ void    smtp_tls_fallback_configure(SMTP_TLS_POLICY *tls)
     fb->configured = tls->level;
     if (fb->allowed == TLS_LEV_NOTFOUND)
 	fb->allowed = tls_fallback_conf_find(&smtp_tls_fallback_conf, tls->level);
+    if (fb->delay == SMTP_TLS_FALLBACK_DELAY_UNSET)
+	fb->delay = var_smtp_tls_fallback_delay;
 }
 
 /* smtp_tls_fallback_relay - format remote server for logging */
@@ -414,6 +453,8 @@ static int smtp_tls_fallback_rules(SMTP_STATE *state)
     int     rules = (smtp_tls_fallback_static_rules()
 		     | SMTP_TLS_REQUIRETLS_RULE(state));
 
+    if (age < state->tls->fb->delay)
+	rules |= TLS_FALLBACK_RULE_DELAY;
     if (smtp_tls_fallback_have_sasl(state))
 	rules |= TLS_FALLBACK_RULE_SASL;
     if (!DEL_REQ_TRACE_ONLY(request->flags) && age < var_min_backoff_time)

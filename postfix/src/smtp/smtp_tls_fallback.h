@@ -29,6 +29,7 @@
 typedef struct SMTP_TLS_FALLBACK {
     int     configured;			/* level in table or main.cf */
     int     allowed;			/* fallback level, or none */
+    int     delay;			/* seconds before a fallback */
     int     obstacle;			/* during policy lookup */
     int     rule;			/* that held back a fallback */
     int     policy;			/* level before fallback */
@@ -38,10 +39,23 @@ typedef struct SMTP_TLS_FALLBACK {
 } SMTP_TLS_FALLBACK;
 
  /*
+  * The policy table attributes.
+  */
+#define SMTP_TLS_ATTR_FALLBACK		"fallback"
+#define SMTP_TLS_ATTR_FALLBACK_DELAY	"fallback_delay"
+
+#define SMTP_TLS_IS_FALLBACK_ATTR(name) \
+	(strcasecmp((name), SMTP_TLS_ATTR_FALLBACK) == 0 \
+	    || strcasecmp((name), SMTP_TLS_ATTR_FALLBACK_DELAY) == 0)
+
+#define SMTP_TLS_FALLBACK_DELAY_UNSET	(-1)
+
+ /*
   * A policy before anything is known about it.
   */
 #define SMTP_TLS_FALLBACK_INIT(fb) do { \
 	(fb)->configured = (fb)->allowed = (fb)->policy = TLS_LEV_NOTFOUND; \
+	(fb)->delay = SMTP_TLS_FALLBACK_DELAY_UNSET; \
 	(fb)->obstacle = (fb)->reason = TLS_OBSTACLE_NONE; \
 	(fb)->rule = TLS_FALLBACK_RULE_NONE; \
 	(fb)->cleartext = 0; \

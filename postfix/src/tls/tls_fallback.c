@@ -156,6 +156,7 @@ typedef struct {
 
 static const TLS_FALLBACK_RULE_ROW tls_fallback_rules[] = {
     {TLS_FALLBACK_RULE_LOCAL, "local-config", GO_ON | CLEAR | RETRY},
+    {TLS_FALLBACK_RULE_DELAY, "delay", GO_ON | CLEAR | RETRY},
     {TLS_FALLBACK_RULE_SASL, "sasl", GO_ON | CLEAR | RETRY},
     {TLS_FALLBACK_RULE_WRAPPER, "wrappermode", CLEAR | RETRY},
     {TLS_FALLBACK_RULE_REQTLS, "requiretls", GO_ON | CLEAR | RETRY},
@@ -272,6 +273,7 @@ const char *str_tls_policy_level(int level)
 
 static const NAME_MASK rule_names[] = {
     "local", TLS_FALLBACK_RULE_LOCAL,
+    "delay", TLS_FALLBACK_RULE_DELAY,
     "sasl", TLS_FALLBACK_RULE_SASL,
     "wrapper", TLS_FALLBACK_RULE_WRAPPER,
     "reqtls", TLS_FALLBACK_RULE_REQTLS,
@@ -319,6 +321,7 @@ static void check_decision(TLS_FALLBACK_DECISION *dp, int policy,
     MUST(!clear || (rules & TLS_FALLBACK_RULE_WRAPPER) == 0);
     MUST(!clear || (rules & TLS_FALLBACK_RULE_REQSTARTTLS) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_LOCAL) == 0);
+    MUST(!allowed || (rules & TLS_FALLBACK_RULE_DELAY) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_SASL) == 0);
     MUST(!allowed || (rules & TLS_FALLBACK_RULE_REQTLS) == 0);
     MUST(dp->action != RETRY || (rules & TLS_FALLBACK_RULE_BACKOFF) == 0);

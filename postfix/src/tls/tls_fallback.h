@@ -36,12 +36,13 @@
   */
 #define TLS_FALLBACK_RULE_NONE		0
 #define TLS_FALLBACK_RULE_LOCAL		(1<<0)	/* our own settings are broken */
-#define TLS_FALLBACK_RULE_SASL		(1<<1)	/* have a SASL password */
-#define TLS_FALLBACK_RULE_WRAPPER	(1<<2)	/* implicit TLS */
-#define TLS_FALLBACK_RULE_REQTLS	(1<<3)	/* REQUIRETLS, enforce */
-#define TLS_FALLBACK_RULE_REQSTARTTLS	(1<<4)	/* REQUIRETLS, +starttls */
-#define TLS_FALLBACK_RULE_BACKOFF	(1<<5)	/* message is too young */
-#define TLS_FALLBACK_RULE_ALL		((1<<6) - 1)
+#define TLS_FALLBACK_RULE_DELAY		(1<<1)	/* before the fallback delay */
+#define TLS_FALLBACK_RULE_SASL		(1<<2)	/* have a SASL password */
+#define TLS_FALLBACK_RULE_WRAPPER	(1<<3)	/* implicit TLS */
+#define TLS_FALLBACK_RULE_REQTLS	(1<<4)	/* REQUIRETLS, enforce */
+#define TLS_FALLBACK_RULE_REQSTARTTLS	(1<<5)	/* REQUIRETLS, +starttls */
+#define TLS_FALLBACK_RULE_BACKOFF	(1<<6)	/* too young for cleartext */
+#define TLS_FALLBACK_RULE_ALL		((1<<7) - 1)
 
  /*
   * Actions.

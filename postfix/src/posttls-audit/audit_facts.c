@@ -1,0 +1,525 @@
+/*++
+/* NAME
+/*	audit_facts 3
+/* SUMMARY
+/*	what was learned from log lines
+/* SYNOPSIS
+/*	#include "audit_facts.h"
+/*
+/*	AUDIT_FACTS *audit_facts_create()
+/*
+/*	const char *audit_facts_word(facts, word)
+/*	AUDIT_FACTS *facts;
+/*	const char *word;
+/*
+/*	AUDIT_DEST *audit_facts_dest(facts, name, kind)
+/*	AUDIT_FACTS *facts;
+/*	const char *name;
+/*	AUDIT_DEST_KIND kind;
+/*
+/*	AUDIT_RELAY *audit_facts_relay(facts, name)
+/*	AUDIT_FACTS *facts;
+/*	const char *name;
+/*
+/*	AUDIT_DEST *audit_facts_host(facts, relay)
+/*	AUDIT_FACTS *facts;
+/*	AUDIT_RELAY *relay;
+/*
+/*	AUDIT_STATE *audit_facts_state(dest, host, policy)
+/*	AUDIT_DEST *dest;
+/*	const char *host;
+/*	int	policy;
+/*
+/*	void	audit_facts_cert(facts, relay, dest, seen, expires)
+/*	AUDIT_FACTS *facts;
+/*	AUDIT_RELAY *relay;
+/*	const char *dest;
+/*	time_t	seen;
+/*	time_t	expires;
+/*
+/*	void	audit_facts_trim(facts)
+/*	AUDIT_FACTS *facts;
+/*
+/*	void	audit_state_delivery(state, verified, count, first, last)
+/*	AUDIT_STATE *state;
+/*	int	verified;
+/*	unsigned count;
+/*	time_t	first;
+/*	time_t	last;
+/*
+/*	void	audit_state_reason(state, reason, when)
+/*	AUDIT_STATE *state;
+/*	const char *reason;
+/*	time_t	when;
+/*
+/*	void	audit_state_fallback(state, level)
+/*	AUDIT_STATE *state;
+/*	int	level;
+/*
+/*	void	audit_state_week(state, week, verified, failed)
+/*	AUDIT_STATE *state;
+/*	unsigned week;
+/*	unsigned verified;
+/*	unsigned failed;
+/*
+/*	void	audit_relay_digest(relay, kind, text, first, last)
+/*	AUDIT_RELAY *relay;
+/*	int	kind;
+/*	const char *text;
+/*	time_t	first;
+/*	time_t	last;
+/*
+/*	void	audit_relay_weak(facts, relay, weakness, kind, when)
+/*	AUDIT_FACTS *facts;
+/*	AUDIT_RELAY *relay;
+/*	AUDIT_WEAKNESS weakness;
+/*	int	kind;
+/*	time_t	when;
+/* DESCRIPTION
+/*	This module keeps facts: sums, minima, maxima, and sets with a
+/*	limit that does not depend on the order in which they are
+/*	filled. What follows from them, such as a verdict about a
+/*	destination, is for reports to decide. Therefore it makes no
+/*	difference in what order facts are added, or if the facts from
+/*	parts of a log are added to each other.
+/*
+/*	Memory grows with the number of destinations and servers, not
+/*	with the number of lines.
+/*
+/*	audit_facts_create() returns an empty collection of facts.
+/*
+/*	audit_facts_word() returns the one copy of a word that may be
+/*	remembered. The result is a null pointer for a null pointer.
+/*
+/*	audit_facts_dest(), audit_facts_relay() and audit_facts_state()
+/*	find or make the named object. The kind of a destination is the
+/*	best that was ever specified for that name; but a server that
+/*	stands in for a destination is never the same as a destination
+/*	with that name.  The policy is a level as configured, see
+/*	audit_level_policy(3).
+/*
+/*	audit_facts_host() returns the destination that stands for a
+/*	server whose nexthop is not known.
+/*
+/*	audit_facts_cert() takes note of the end of validity of a
+/*	server's certificate. The one that was seen last counts.
+/*
+/*	audit_facts_trim() forgets what is older than the history that
+/*	is kept, and limits tables.
+/*
+/*	audit_state_delivery() counts deliveries, all on the same day.
+/*
+/*	audit_state_reason() notes the reason of a failure; the last one
+/*	counts. audit_state_fallback() notes a level that mail was sent
+/*	at instead; the weakest counts. audit_state_week() adds to the
+/*	history.
+/*
+/*	audit_relay_digest() remembers a certificate or key of a server,
+/*	and ignores what is not a digest. audit_relay_weak() counts a
+/*	weak spot.
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Utility library. */
+
+#include <argv.h>
+#include <htable.h>
+#include <mymalloc.h>
+#include <stringops.h>
+#include <vstring.h>
+
+/* Application-specific. */
+
+#include "audit_facts.h"
+
+#define STR	vstring_str
+
+const char *const audit_digest_kinds[] = {
+    "certificate", "key", 0,
+};
+
+const char *const audit_dest_kinds[] = {
+    "nexthop", "recipient", "relay", 0,
+};
+
+const char *const audit_lines_names[] = {
+    "audit", "fallback", "fallback_refused", "delivery_status",
+    "tls_connection", "client_other", "other_program", "not_understood",
+    "status_repeats", "not_selected", "overlong", "null_bytes",
+    "attainable", 0,
+};
+
+ /*
+  * In the order of AUDIT_WEAKNESS.
+  */
+static const char *const audit_weaknesses[AUDIT_WEAK_COUNT] = {
+    "old protocol", "no forward secrecy", "anonymous",
+};
+
+ /*
+  * What a policy table is searched for must not be mistaken for a server that
+  * has the same name.
+  */
+#define HOST_PREFIX	AUDIT_KEY_SEPARATOR
+
+#define DIGEST_CHARS \
+	"0123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* audit_facts_create - nothing is known */
+
+AUDIT_FACTS *audit_facts_create(void)
+{
+    AUDIT_FACTS *facts = (AUDIT_FACTS *) mymalloc(sizeof(*facts));
+    int     n;
+
+    memset((void *) facts, 0, sizeof(*facts));
+    for (n = 0; n < AUDIT_TABLE_COUNT; n++)
+	audit_table_init(facts->tables + n, (AUDIT_TABLE_ID) n);
+    facts->destinations = htable_create(1000);
+    facts->relays = htable_create(1000);
+    facts->certs = htable_create(100);
+    facts->words = htable_create(100);
+    facts->notes = argv_alloc(2);
+    return (facts);
+}
+
+/* audit_facts_word - the one copy of a word */
+
+const char *audit_facts_word(AUDIT_FACTS *facts, const char *word)
+{
+    HTABLE_INFO *info;
+    char   *copy;
+
+    if (word == 0)
+	return (0);
+    if ((info = audit_locate(facts->words, word, AUDIT_CLEAN_WORD, &copy)) == 0) {
+	info = htable_enter(facts->words, copy, (void *) 0);
+	myfree(copy);
+    }
+    return (info->key);
+}
+
+/* audit_facts_dest - find or make destination */
+
+AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *facts, const char *name,
+			             AUDIT_DEST_KIND kind)
+{
+    static VSTRING *buf;
+    AUDIT_DEST *dest;
+    HTABLE_INFO *info;
+    char   *copy;
+
+    if (kind == AUDIT_DEST_RELAY) {
+	if (buf == 0)
+	    buf = vstring_alloc(100);
+	name = STR(vstring_sprintf(buf, HOST_PREFIX "%s", name));
+    }
+    if ((info = audit_locate(facts->destinations, name,
+			     AUDIT_CLEAN_LOWER | (kind == AUDIT_DEST_RELAY ?
+					       AUDIT_CLEAN_KEY : 0), &copy)) == 0) {
+	dest = (AUDIT_DEST *) mymalloc(sizeof(*dest));
+	memset((void *) dest, 0, sizeof(*dest));
+	info = htable_enter(facts->destinations, copy, (void *) dest);
+	dest->name = info->key + (kind == AUDIT_DEST_RELAY ?
+				  sizeof(HOST_PREFIX) - 1 : 0);
+	dest->kind = kind;
+	myfree(copy);
+    }
+    dest = (AUDIT_DEST *) info->value;
+    if (kind < dest->kind)
+	dest->kind = kind;
+    return (dest);
+}
+
+/* audit_facts_relay - find or make server */
+
+AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *facts, const char *name)
+{
+    AUDIT_RELAY *relay;
+    HTABLE_INFO *info;
+    char   *copy;
+
+    if (name == 0)
+	name = AUDIT_KEY_UNKNOWN;
+    if ((info = audit_locate(facts->relays, name, AUDIT_CLEAN_WORD, &copy)) == 0) {
+	relay = (AUDIT_RELAY *) mymalloc(sizeof(*relay));
+	memset((void *) relay, 0, sizeof(*relay));
+	info = htable_enter(facts->relays, copy, (void *) relay);
+	relay->name = info->key;
+	myfree(copy);
+    }
+    return ((AUDIT_RELAY *) info->value);
+}
+
+/* audit_facts_host - destination for a server whose nexthop is not known */
+
+AUDIT_DEST *audit_facts_host(AUDIT_FACTS *facts, AUDIT_RELAY *relay)
+{
+    VSTRING *buf;
+    size_t  len;
+
+    if (relay->host == 0) {
+	len = strcspn(relay->name, "[");
+	if (len == 0)
+	    len = strlen(relay->name);
+	buf = vstring_strncpy(vstring_alloc(100), relay->name, len);
+	relay->host = audit_facts_dest(facts, STR(buf), AUDIT_DEST_RELAY);
+	vstring_free(buf);
+    }
+    return (relay->host);
+}
+
+/* audit_facts_state - find or make state */
+
+AUDIT_STATE *audit_facts_state(AUDIT_DEST *dest, const char *host, int policy)
+{
+    AUDIT_STATE *state;
+
+    for (state = dest->states; state; state = state->next)
+	if (state->policy == policy && state->host == host)
+	    return (state);
+    state = (AUDIT_STATE *) mymalloc(sizeof(*state));
+    memset((void *) state, 0, sizeof(*state));
+    state->host = host;
+    state->policy = policy;
+    state->fallback = AUDIT_LEVEL_NONE;
+    state->next = dest->states;
+    dest->states = state;
+    return (state);
+}
+
+/* audit_state_week - add to history */
+
+void    audit_state_week(AUDIT_STATE *state, unsigned week, unsigned verified,
+			         unsigned failed)
+{
+    int     n = state->week_count;
+
+    while (n > 0 && state->weeks[n - 1].week > week)
+	n--;
+    if (n == 0 || state->weeks[n - 1].week != week) {
+	state->weeks = (AUDIT_WEEK *) (state->weeks ?
+	    myrealloc((void *) state->weeks,
+		      (state->week_count + 1) * sizeof(*state->weeks)) :
+				       mymalloc(sizeof(*state->weeks)));
+	memmove((void *) (state->weeks + n + 1), (void *) (state->weeks + n),
+		(state->week_count - n) * sizeof(*state->weeks));
+	memset((void *) (state->weeks + n), 0, sizeof(*state->weeks));
+	state->weeks[n].week = week;
+	state->week_count++;
+	n++;
+    }
+    state->weeks[n - 1].verified += verified;
+    state->weeks[n - 1].failed += failed;
+}
+
+/* audit_state_reason - why a policy was not met */
+
+void    audit_state_reason(AUDIT_STATE *state, const char *reason, time_t when)
+{
+    AUDIT_NOTE_FIRST(state->first_failure, when);
+    AUDIT_NOTE_LAST(state->last_failure, when);
+    if (reason != 0
+	&& (when > state->reason_time
+	    || (when == state->reason_time
+		&& (state->reason == 0 || strcmp(reason, state->reason) > 0)))) {
+	state->reason = reason;
+	state->reason_time = when;
+    }
+}
+
+/* audit_state_fallback - remember the weakest level */
+
+void    audit_state_fallback(AUDIT_STATE *state, int level)
+{
+    if (level != AUDIT_LEVEL_NONE && (state->fallback == AUDIT_LEVEL_NONE
+				      || level < state->fallback))
+	state->fallback = level;
+}
+
+/* audit_state_delivery - account for deliveries */
+
+void    audit_state_delivery(AUDIT_STATE *state, int verified, unsigned count,
+			             time_t first, time_t last)
+{
+    state->deliveries += count;
+    AUDIT_NOTE_FIRST(state->first, first);
+    AUDIT_NOTE_LAST(state->last, last);
+    if (verified) {
+	state->verified += count;
+	AUDIT_NOTE_FIRST(state->first_verified, first);
+	AUDIT_NOTE_LAST(state->last_verified, last);
+    } else {
+	AUDIT_NOTE_FIRST(state->first_failure, first);
+	AUDIT_NOTE_LAST(state->last_failure, last);
+    }
+    audit_state_week(state, AUDIT_WEEK(last), verified ? count : 0,
+		     verified ? 0 : count);
+}
+
+/* audit_facts_cert - end of validity */
+
+void    audit_facts_cert(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
+		            const char *dest, time_t seen, time_t expires)
+{
+    static VSTRING *buf;
+    AUDIT_CERT *cert = relay->cert;
+    HTABLE_INFO *info;
+
+    if (cert == 0 || strcmp(cert->dest, dest) != 0) {
+	if (buf == 0)
+	    buf = vstring_alloc(100);
+	vstring_sprintf(buf, "%s" AUDIT_KEY_SEPARATOR "%s", dest, relay->name);
+	if ((info = htable_locate(facts->certs, STR(buf))) == 0) {
+	    cert = (AUDIT_CERT *) mymalloc(sizeof(*cert));
+	    memset((void *) cert, 0, sizeof(*cert));
+	    cert->dest = dest;
+	    cert->relay = relay->name;
+	    info = htable_enter(facts->certs, STR(buf), (void *) cert);
+	}
+	cert = relay->cert = (AUDIT_CERT *) info->value;
+    }
+    if (seen > cert->seen || (seen == cert->seen && expires > cert->expires)) {
+	cert->seen = seen;
+	cert->expires = expires;
+    }
+}
+
+/* digest_rank - the same on every machine */
+
+static unsigned long digest_rank(const AUDIT_DIGEST *digest)
+{
+    unsigned long hash = 2166136261UL;
+    int     n;
+
+    for (n = 0; n < digest->len; n++)
+	hash = ((hash ^ (unsigned char) digest->text[n]) * 16777619UL)
+	    & 0xffffffffUL;
+    return (hash);
+}
+
+/* drop_digest - limit the number of digests */
+
+static void drop_digest(AUDIT_RELAY *relay, int kind)
+{
+    AUDIT_DIGEST **worst = 0;
+    AUDIT_DIGEST **dpp;
+    AUDIT_DIGEST *digest;
+    unsigned long rank;
+    unsigned long worst_rank = 0;
+
+    /*
+     * The same ones stay, no matter in what order they are seen.
+     */
+    for (dpp = &relay->digests; *dpp; dpp = &dpp[0]->next) {
+	if (dpp[0]->kind != kind)
+	    continue;
+	rank = digest_rank(*dpp);
+	if (worst == 0 || rank > worst_rank
+	    || (rank == worst_rank && strcmp(dpp[0]->text, worst[0]->text) > 0)) {
+	    worst = dpp;
+	    worst_rank = rank;
+	}
+    }
+    digest = *worst;
+    *worst = digest->next;
+    myfree((void *) digest);
+}
+
+/* audit_relay_digest - remember certificates and keys of a server */
+
+void    audit_relay_digest(AUDIT_RELAY *relay, int kind, const char *text,
+			           time_t first, time_t last)
+{
+    AUDIT_DIGEST **dpp;
+    AUDIT_DIGEST *digest;
+    size_t  len;
+    int     count = 0;
+
+    if (text == 0 || (len = strlen(text)) > AUDIT_DIGEST_MAX)
+	return;
+    for (dpp = &relay->digests; (digest = *dpp) != 0; dpp = &digest->next) {
+	if (digest->kind != kind)
+	    continue;
+	if (digest->len == len && memcmp(digest->text, text, len) == 0) {
+	    AUDIT_NOTE_FIRST(digest->first, first);
+	    AUDIT_NOTE_LAST(digest->last, last);
+	    return;
+	}
+	count++;
+    }
+    if (text[strspn(text, DIGEST_CHARS)] != 0)
+	return;
+    digest = (AUDIT_DIGEST *)
+	mymalloc(offsetof(AUDIT_DIGEST, text) + len + 1);
+    digest->next = 0;
+    digest->first = first;
+    digest->last = last;
+    digest->kind = kind;
+    digest->len = len;
+    memcpy(digest->text, text, len + 1);
+    *dpp = digest;
+    if (count >= AUDIT_DIGEST_KEEP)
+	drop_digest(relay, kind);
+}
+
+/* audit_relay_weak - count weak spot of a server */
+
+void    audit_relay_weak(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
+			         AUDIT_WEAKNESS weakness, int kind, time_t when)
+{
+    if (relay->weak[weakness] == 0)
+	relay->weak[weakness] =
+	    audit_table_words(facts->tables + AUDIT_TABLE_WEAK, relay->name,
+			      audit_weaknesses[weakness]);
+    audit_count_add(relay->weak[weakness], kind, 1, when, when);
+}
+
+/* trim_weeks - forget what was long ago */
+
+static void trim_weeks(AUDIT_STATE *state, unsigned oldest)
+{
+    int     n;
+
+    for (n = 0; n < state->week_count && state->weeks[n].week < oldest; n++)
+	 /* void */ ;
+    if (n > 0) {
+	state->week_count -= n;
+	memmove((void *) state->weeks, (void *) (state->weeks + n),
+		state->week_count * sizeof(*state->weeks));
+    }
+}
+
+/* audit_facts_trim - limit the size */
+
+void    audit_facts_trim(AUDIT_FACTS *facts)
+{
+    long    oldest_day = facts->last / AUDIT_DAY_SECONDS - AUDIT_DAY_KEEP + 1;
+    unsigned oldest_week = AUDIT_WEEK(facts->last);
+    HTABLE_INFO **list;
+    HTABLE_INFO **ht;
+    AUDIT_STATE *state;
+    int     n;
+
+    oldest_week -= (oldest_week < AUDIT_WEEK_KEEP ? oldest_week :
+		    AUDIT_WEEK_KEEP);
+    for (n = 0; n < AUDIT_TABLE_COUNT; n++)
+	audit_table_trim(facts->tables + n, oldest_day);
+    list = htable_list(facts->destinations);
+    for (ht = list; *ht; ht++)
+	for (state = ((AUDIT_DEST *) ht[0]->value)->states; state;
+	     state = state->next)
+	    trim_weeks(state, oldest_week);
+    myfree((void *) list);
+}
