@@ -125,7 +125,7 @@ static const ARGV *smtp_tls_audit_match(SMTP_STATE *state, int level,
      * needs them: without such a policy, nobody has verified the chain with
      * them.
      */
-    if (tls->fb->configured == level && tls->matchargv != 0)
+    if (tls->fb.configured == level && tls->matchargv != 0)
 	return (tls->matchargv);
     if (*var_smtp_tls_tafile && (ctx == 0 || !TLS_MUST_PKIX(ctx->level)))
 	return (0);

@@ -626,44 +626,6 @@ int     smtp_tls_fallback_sts_mx(SMTP_STATE *state)
     }
 }
 
- /*
-  * TLSRPT (RFC 8460). After a fallback, nobody else reports a failure that is
-  * found outside the TLS library.
-  */
-#ifdef USE_TLSRPT
-
-/* smtp_tls_fallback_tlsrpt - report as if delivery had failed */
-
-static void smtp_tls_fallback_tlsrpt(SMTP_STATE *state, int obstacle)
-{
-    static const struct {
-	int     obstacle;
-	tlsrpt_failure_t failure;
-	const char *reason;
-    }       failures[] = {
-	{TLS_OBSTACLE_TLSA_LOOKUP, TLSRPT_DNSSEC_INVALID, 0},
-	{TLS_OBSTACLE_TLSA_MISSING, TLSRPT_DANE_REQUIRED, 0},
-	{TLS_OBSTACLE_TLSA_UNUSABLE, TLSRPT_TLSA_INVALID, 0},
-	{TLS_OBSTACLE_INSECURE_MX, TLSRPT_DANE_REQUIRED, 0},
-	{TLS_OBSTACLE_STS_MX, TLSRPT_VALIDATION_FAILURE, "mx-host-not-in-policy"},
-	{TLS_OBSTACLE_NOSTARTTLS, TLSRPT_STARTTLS_NOT_SUPPORTED, 0},
-	{TLS_OBSTACLE_STARTTLS_REFUSED, TLSRPT_STARTTLS_NOT_SUPPORTED, 0},
-	{TLS_OBSTACLE_NONE},
-    },     *fp;
-
-    if (state->tlsrpt == 0)
-	return;
-    for (fp = failures; fp->obstacle != TLS_OBSTACLE_NONE; fp++)
-	if (fp->obstacle == obstacle)
-	    trw_report_failure(state->tlsrpt, fp->failure,
-			        /* additional_info= */ (char *) 0,
-			       fp->reason);
-}
-
-#else
-#define smtp_tls_fallback_tlsrpt(state, obstacle)	/* nothing */
-#endif
-
 /* smtp_tls_fallback_report - log what was decided before the connection */
 
 void    smtp_tls_fallback_report(SMTP_STATE *state)
@@ -699,8 +661,9 @@ void    smtp_tls_fallback_report(SMTP_STATE *state)
 				       fb->obstacle == TLS_OBSTACLE_STS_MX ?
 				       "the host is not in the STS policy" :
 						   STR(tls->why->reason)));
-	    smtp_tls_fallback_tlsrpt(state, fb->obstacle);
+	    smtp_tls_fallback_rpt_failure(state, fb->obstacle);
 	}
+	smtp_tls_fallback_rpt_stop(state);
     }
 }
 
@@ -757,7 +720,10 @@ int     smtp_tls_fallback_level(SMTP_STATE *state, int obstacle,
     case TLS_FALLBACK_ACT_HELD:
 	return (POLICY_LEVEL(&tls->fb));
     default:
-	smtp_tls_fallback_tlsrpt(state, obstacle);
+	if (state->session) {
+	    smtp_tls_fallback_rpt_failure(state, obstacle);
+	    smtp_tls_fallback_rpt_stop(state);
+	}
 	return (tls->level);
     }
 }

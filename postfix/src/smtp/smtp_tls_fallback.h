@@ -35,6 +35,7 @@ typedef struct SMTP_TLS_FALLBACK {
     int     policy;			/* level before fallback */
     int     reason;			/* first obstacle */
     int     cleartext;			/* gave up on TLS */
+    struct TLSRPT_WRAPPER *tlsrpt;	/* while reports are turned off */
 } SMTP_TLS_FALLBACK;
 
  /*
@@ -58,6 +59,7 @@ typedef struct SMTP_TLS_FALLBACK {
 	(fb)->obstacle = (fb)->reason = TLS_OBSTACLE_NONE; \
 	(fb)->rule = TLS_FALLBACK_RULE_NONE; \
 	(fb)->cleartext = 0; \
+	(fb)->tlsrpt = 0; \
     } while (0)
 
  /*
@@ -112,6 +114,8 @@ extern unsigned smtp_tls_key(struct SMTP_STATE *);
 extern int smtp_tls_fallback_key(struct SMTP_STATE *, unsigned *);
 extern int smtp_tls_reuse_ok(struct SMTP_STATE *);
 extern void smtp_tls_reuse(struct SMTP_STATE *);
+
+#include "smtp_tls_fallback_rpt.h"
 
 /* LICENSE
 /* .ad
