@@ -28,12 +28,15 @@ replace_file() {
 	die "cannot write $2"
 }
 
-# make_stack - STACK UPSTREAM SERIES: stops where a patch does not apply
+# make_stack - STACK UPSTREAM SERIES [tolerant]
+#
+# Stops where a patch does not apply; or else STACK/failed, which is there for
+# each stack, names the files to which not all of the series applies.
 
 make_stack() {
     mkdir -p "$1/now" "$1/headers" "$1/levels" && ln -s "$2" "$1/pristine" ||
 	die "cannot write in $1"
-    patches_in "$3" >"$1/names" || exit 1
+    patches_in "$3" >"$1/names" && : >"$1/rejects" || exit 1
     while read -r name; do
 	[ -f "$3/$name" ] || die "$3/series names $name, which does not exist"
 	sed '/^--- /,$d' "$3/$name" >"$1/headers/$name"
@@ -41,15 +44,40 @@ make_stack() {
 	while read -r file; do
 	    [ -f "$1/now/$file" ] || echo "$file"
 	done <"$1/changed" | copy_files "$2" "$1/now" || exit 1
-	patch -d "$1/now" -p1 --fuzz=0 --forward --batch \
-	    --no-backup-if-mismatch <"$3/$name" >"$1/log" 2>&1 || {
+	patch -d "$1/now" -p1 --fuzz=0 ${4:+--force} --forward --batch -r - \
+	    --no-backup-if-mismatch <"$3/$name" >"$1/log" 2>&1 ||
+	    rejects_in "$1/log" >>"$1/rejects"
+	[ ! -s "$1/rejects" ] || [ -n "${4-}" ] || {
 	    sed 's/^/    /' "$1/log" >&2
-	    die "$3/$name does not apply to Postfix ${2##*/postfix-}"
+	    die "$3/$name does not apply to Postfix ${2##*/postfix-}:" \
+		$(in_a_row <"$1/rejects")
 	}
 	mkdir "$1/levels/$name" &&
 	    copy_files "$1/now" "$1/levels/$name" <"$1/changed" || exit 1
     done <"$1/names"
-    rm -rf "$1/now" "$1/changed" "$1/log"
+    sed 's/ .*//' "$1/rejects" | sort -u >"$1/failed"
+    rm -rf "$1/now" "$1/changed" "$1/log" "$1/rejects"
+}
+
+# write_series - STACK DIRECTORY: as patches in normal form; the list comes last
+
+write_series() {
+    mkdir "$1/before" || exit 1
+    while read -r name; do
+	{
+	    cat "$1/headers/$name"
+	    files_under "$1/levels/$name" | while read -r file; do
+		before=$1/before/$file old=a/$file
+		[ -f "$before" ] || before=$1/pristine/$file
+		[ -f "$before" ] || before=/dev/null old=/dev/null
+		diff -u --label "$old" --label "b/$file" "$before" \
+		    "$1/levels/$name/$file"
+	    done
+	} >"$2/$name"
+	cp -R "$1/levels/$name/." "$1/before/" || exit 1
+    done <"$1/names"
+    rm -rf "$1/before"
+    cp "$1/names" "$2/series" || exit 1
 }
 
 # same_stack - A B: do two series come to the same, patch by patch?

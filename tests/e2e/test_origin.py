@@ -7,6 +7,7 @@ import pytest
 import details
 from harness import Audit, Behaviour, Case, Dns, Expect, Fell, Refused
 from pki import Cert
+from releases import applicable
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -44,7 +45,7 @@ LEFT = [Case("smtp-left-none-good", policy=SECURE, params=CACHE,
              params=CACHE + (("smtp_tls_security_level", "may"),))]
 
 
-@pytest.mark.parametrize("case", LEFT, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", applicable(LEFT), ids=lambda case: case.name)
 def test_what_the_lax_left_is_not_for_the_strict(case, world):
     lax = deliver(world, case, NO_TLS)
     assert [fields["auth"] for fields in lax.audits()] == ["Cleartext"]
@@ -78,7 +79,7 @@ LEFT_DANE = Case(
     params=CACHE + SASL_ELSEWHERE + (("smtp_tls_security_level", "may"),))
 
 
-@pytest.mark.parametrize("case", [LEFT_DANE], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", applicable([LEFT_DANE]), ids=lambda case: case.name)
 def test_what_the_lax_left_has_no_reason(case, world):
     deliver(world, case, NO_TLS)
     result = deliver(world, case)
@@ -211,6 +212,6 @@ STS_CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", STS_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", applicable(STS_CASES), ids=lambda case: case.name)
 def test_sts_host_is_warned_about_once(case, world):
     world.result(case).check(case.expect)

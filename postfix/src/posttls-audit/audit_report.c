@@ -336,7 +336,7 @@ static void report_days(AUDIT_OUT *out, const void *context)
     /*
      * People see the history of one day in the other reports.
      */
-    if (out->format == AUDIT_OUT_TEXT && count > 0
+    if (AUDIT_OUT_IS_HUMAN(out) && count > 0
 	&& rows[0].day->day == rows[count - 1].day->day)
 	count = 0;
     for (n = 0; n < count; n++)
@@ -399,7 +399,7 @@ static void report_lines(AUDIT_OUT *out, const void *context)
 	cells[0].count = (value); \
 	cells[1].text = (name); \
 	cells[2].text = (description); \
-	if (cells[0].count > 0 || out->format != AUDIT_OUT_TEXT) \
+	if (cells[0].count > 0 || !AUDIT_OUT_IS_HUMAN(out)) \
 	    audit_out_row(out, cells); \
     } while (0)
 
@@ -549,7 +549,7 @@ static void count_verdicts(AUDIT_OUT *out, const AUDIT_READY *ready,
 	    total++;
 	}
     }
-    if (total == 0 && out->format == AUDIT_OUT_TEXT)
+    if (total == 0 && AUDIT_OUT_IS_HUMAN(out))
 	return;
     for ( /* void */ ; *verdicts != AUDIT_VERDICT_COUNT; verdicts++) {
 	cells[0].count = counts[*verdicts];
@@ -580,7 +580,7 @@ static void report_prospects(AUDIT_OUT *out, const void *context)
     };
 
     if (HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts)
-	|| out->format != AUDIT_OUT_TEXT)
+	|| !AUDIT_OUT_IS_HUMAN(out))
 	count_verdicts(out, ((const REPORT_CONTEXT *) context)->ready, 0,
 		       verdicts);
 }

@@ -5,7 +5,7 @@
 /*	Postfix TLS log analyzer
 /* SYNOPSIS
 /* .fi
-/*	\fBposttls-audit\fR [\fB-ehjpPvx\fR] [\fB-m \fInumber\fR]
+/*	\fBposttls-audit\fR [\fB-ehHjpPvVx\fR] [\fB-m \fInumber\fR]
 /*		[\fB-M \fItime\fR] [\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
 /*		[\fB-u \fItime\fR] [\fIfile ...\fR]
 /* DESCRIPTION
@@ -31,8 +31,12 @@
 /*	regressions; recipients not delivered because of TLS;
 /*	certificates that changed or expire soon; weak spots; problems
 /*	with the input.
-/* .IP \fB-h\fR
+/* .IP "\fB-h\fR, \fB--help\fR"
 /*	Show a summary of the command-line options, and exit.
+/* .IP \fB-H\fR
+/*	Produce one HTML page instead of text, with verdicts and
+/*	proposals, plots over time, and all tables. The page needs no
+/*	script and no other file, and is readable in print.
 /* .IP \fB-j\fR
 /*	Produce one JSON object instead of text. See "JSON OUTPUT" below.
 /* .IP "\fB-m \fInumber\fR (default: 20)"
@@ -42,7 +46,7 @@
 /*	The time over which these deliveries must be spread: from the
 /*	first to the last one that was verified. Specify a number with
 /*	one of the time units of option \fB-s\fR, or 0.
-/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-j\fR 0)"
+/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-H\fR 100, with \fB-j\fR 0)"
 /*	The maximal number of rows in a report that grows with the number
 /*	of destinations or servers. Specify 0 for all rows.
 /* .IP \fB-p\fR
@@ -75,6 +79,8 @@
 /*	Enable verbose logging: show the first lines that are not
 /*	understood, and how much was read from every file. Multiple
 /*	\fB-v\fR options show more lines.
+/* .IP \fB-V\fR
+/*	Show the version, and exit.
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
@@ -423,12 +429,14 @@
 
 #include "audit_facts.h"
 #include "audit_group.h"
+#include "audit_html.h"
 #include "audit_learn.h"
 #include "audit_out.h"
 #include "audit_policy.h"
 #include "audit_read.h"
 #include "audit_report.h"
 #include "audit_verdict.h"
+#include "audit_version.h"
 
 #define STR	vstring_str
 
@@ -436,6 +444,7 @@
 #define EXIT_ERROR	2
 
 #define DEF_TOP		20
+#define DEF_HTML_TOP	100
 #define DEF_MINIMUM	20
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
@@ -443,13 +452,13 @@
 #define VERBOSE_LINES	10		/* not understood, per -v */
 #define VERBOSE_LEN	200
 
-#define OPTIONS		"ehjm:M:n:pPr:s:u:vx"
+#define OPTIONS		"ehHjm:M:n:pPr:s:u:vVx"
 
  /*
   * What to produce.
   */
 typedef enum {
-    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_POLICY
+    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_HTML, WANT_POLICY
 } AUDIT_WANT;
 
 static const char help_text[] = "\
@@ -458,7 +467,8 @@ Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
 plain or compressed; the default is the standard input.\n\
 \n\
   -e          problems only\n\
-  -h          this text\n\
+  -h, --help  this text\n\
+  -H          one HTML page instead of text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
   -M time     and the time over which they must be spread (default: 7d)\n\
@@ -469,6 +479,7 @@ plain or compressed; the default is the standard input.\n\
   -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
+  -V          version\n\
   -x          exit status 1 when a TLS policy was not met\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
@@ -647,6 +658,25 @@ static time_t time_option(const char *text)
     return (result);
 }
 
+/* show_help - option -h */
+
+static NORETURN show_help(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
+/* show_version - option -V */
+
+static NORETURN show_version(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "posttls-audit %s (Postfix %s)\n",
+		    TLS_AUDIT_VERSION, MAIL_VERSION_NUMBER);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
 MAIL_VERSION_STAMP_DECLARE;
 
 /* main - the main program */
@@ -688,19 +718,22 @@ int     main(int argc, char **argv)
 
 #define WANT(what) do { \
 	if (want != WANT_TEXT && want != (what)) \
-	    msg_fatal_status(EXIT_ERROR, "specify one of -j, -p and -P"); \
+	    msg_fatal_status(EXIT_ERROR, "specify one of -H, -j, -p and -P"); \
 	want = (what); \
     } while (0)
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+	show_help();
     while ((ch = GETOPT(argc, argv, OPTIONS)) > 0) {
 	switch (ch) {
 	case 'e':
 	    problems_only = 1;
 	    break;
 	case 'h':
-	    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
-	    (void) vstream_fflush(VSTREAM_OUT);
-	    exit(0);
+	    show_help();
+	case 'H':
+	    WANT(WANT_HTML);
+	    break;
 	case 'j':
 	    WANT(WANT_JSON);
 	    break;
@@ -733,6 +766,8 @@ int     main(int argc, char **argv)
 	case 'v':
 	    msg_verbose++;
 	    break;
+	case 'V':
+	    show_version();
 	case 'x':
 	    check_fallbacks = 1;
 	    break;
@@ -760,10 +795,16 @@ int     main(int argc, char **argv)
     } else {
 	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
 			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
+			       want == WANT_HTML ? AUDIT_OUT_HTML :
 			       AUDIT_OUT_TEXT);
-	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP : 0);
+	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP :
+		    want == WANT_HTML ? DEF_HTML_TOP : 0);
 	out->problems_only = problems_only;
+	if (want == WANT_HTML)
+	    audit_html_start(out, facts, ready);
 	audit_report(out, facts, ready);
+	if (want == WANT_HTML)
+	    audit_html_end(out);
 	audit_out_finish(out);
     }
     if (vstream_ferror(VSTREAM_OUT))
