@@ -41,7 +41,7 @@ OBSTACLES = {
             "TLS: " + details.REFUSED_454))),
     "handshake": (
         SECURE, B(handshake="close"), details.HANDSHAKE,
-        {"connections": 2, "clear_mails": 1},
+        {"connections": 3, "handshakes": 2, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
             "deferred", "4.7.5", details.HANDSHAKE))),
     "tls-lost": (
@@ -63,19 +63,24 @@ def outcome(reason, policy):
     """What must happen where this stands in the way."""
     entry, _, detail, seen, fails = OBSTACLES[reason]
     level = entry.split()[0]
+    fell = (Fell(level, "may", reason, detail),)
     if policy in fails:
         status, dsn, text = fails[policy]
-        seen = {"handshakes": seen.get("handshakes", 1)}
+        seen = {"handshakes": min(seen.get("handshakes", 1), 1)}
+        warnings = (Refused(level, "may", reason, "requiretls"),)
         if reason in BEFORE_CONNECTING:
             seen = {"connections": 0, "handshakes": 0}
+        elif reason == "handshake" and policy != "enforce":
+            # TLS is tried again; it is cleartext that is forbidden.
+            seen = {"connections": 2, "handshakes": 2}
+            warnings = fell + warnings
         return Expect(status=status, dsn=dsn, reason=text, messages=0,
-                      warnings=(Refused(level, "may", reason, "requiretls"),),
-                      **seen)
+                      warnings=warnings, **seen)
     auth = ("Cleartext" if reason in IN_CLEAR
             else details.NAMELESS if reason == "mismatch" else "Trusted")
     return Expect(audit=(Audit("may", level, auth, policy=level,
                                reason=reason),),
-                  warnings=(Fell(level, "may", reason, detail),), **seen)
+                  warnings=fell * (2 if reason == "handshake" else 1), **seen)
 
 
 def make(reason, policy):
