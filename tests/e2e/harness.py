@@ -20,6 +20,7 @@ from pathlib import Path
 
 import postfix
 import sts
+import tlsrpt
 from dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
 from peer import Behaviour, Peers, Transcript
 from pki import Pki
@@ -54,6 +55,7 @@ class Case:
     recipients: tuple = ("user",)
     dns: object = None                  # Dns; without it, /etc/hosts
     sts: str = ""                       # mode of its MTA-STS policy
+    tlsrpt: bool = False                # the domain wants TLS reports
     hold: bool = False                  # sent when it is AGE seconds old
     headers: tuple = ()
     body: str = "Hello.\n"
@@ -146,6 +148,7 @@ class World:
         self.behaviours = {}            # case name -> its servers, placed
         self.mail_domains = {}          # case name -> domain, when not its own
         self.zones = None
+        self.collector = None
         for case in cases:
             self._place(case)
 
@@ -213,6 +216,8 @@ class World:
         if case.dns:
             params[case.agent + "_dns_support_level"] = "dnssec"
             params[case.agent + "_host_lookup"] = "dns"
+        if case.tlsrpt:
+            params.update(tlsrpt.PARAMETERS)
         if first.wrapper:
             params[case.agent + "_tls_wrappermode"] = "yes"
         return params
@@ -265,7 +270,12 @@ class World:
                 self.peers.pki.authority_spki)
             if case.sts:
                 sts.add_records(self.zones, case.domain)
+            if case.tlsrpt:
+                tlsrpt.add_records(self.zones, self.mail_domain(case))
         self.zones.start()
+        if any(case.tlsrpt for case in cases):
+            self.collector = tlsrpt.Collector()
+            self.collector.start()
         self._start_sts([case for case in cases if case.sts])
 
     def _start_sts(self, cases):
@@ -387,6 +397,10 @@ class World:
         return message_ids
 
     # Looking.
+
+    def reports(self, case):
+        """The TLS reports for a destination so far."""
+        return self.collector.reports(self.mail_domain(case))
 
     def queue(self):
         """The mail queue after the last delivery."""

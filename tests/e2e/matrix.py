@@ -9,10 +9,11 @@ import itertools
 from dataclasses import dataclass
 
 import oracle
+import rpk
 from dnssec import Dns
 from harness import Behaviour, Case
 from pki import Cert
-from releases import has_all
+from releases import has, has_all
 
 B = Behaviour
 
@@ -49,7 +50,7 @@ class Obstacle:
     trust: str = "Trusted"              # what PKIX alone makes of the server
     where: str = ""                     # for tls-lost
     late: bool = False                  # found in the handshake
-    transports: tuple = ("smtp", "proxy", "lmtp", "wrapper")
+    transports: tuple = ("smtp", "proxy", "lmtp", "wrapper", "rpk")
     needs: tuple = ()                   # of Postfix, see releases.py
 
 
@@ -100,7 +101,7 @@ OBSTACLES = {
                              tlsa="unusable", late=True),
     "insecure-mx": Obstacle("insecure-mx", levels=("dane-only",),
                             insecure_mx=True,
-                            transports=("smtp", "proxy", "wrapper")),
+                            transports=("smtp", "proxy", "wrapper", "rpk")),
     "insecure-host": Obstacle("insecure-mx", levels=("dane-only",),
                               insecure=True),
     # The STS policy names other hosts.
@@ -126,6 +127,9 @@ TRANSPORTS = {
     "lmtp": ("lmtp", {}),
     "wrapper": ("smtp", {}),
 }
+# A server that shows a raw public key to a client that wants no certificate.
+if rpk.AVAILABLE and has("raw-public-keys"):
+    TRANSPORTS["rpk"] = ("smtp", {"smtp_tls_enable_rpk": "yes"})
 ALL_STRONG_LEVELS = ("dane", "dane-only", "fingerprint", "verify", "secure")
 WRAPPER_PORT = 465
 
@@ -169,11 +173,12 @@ def make(level, name, fallback, transport, old):
     for more in (obstacle.policy, attribute and "fallback=" + attribute):
         if more:
             policy += " " + more
-    wrapper = transport == "wrapper"
+    wrapper, raw_key = transport == "wrapper", transport == "rpk"
     port = ":%d" % WRAPPER_PORT if wrapper else ""
     # Only what depends on its age must wait to become old.
     ages = obstacle.reason in ("handshake", "tls-lost")
     server = Behaviour(**{**vars(obstacle.server), "wrapper": wrapper,
+                          "raw_key": raw_key,
                           "port": WRAPPER_PORT if wrapper else 25})
     dns = None
     nexthop = "[{host}]" + port
@@ -189,7 +194,8 @@ def make(level, name, fallback, transport, old):
                           in ALL_STRONG_LEVELS) if parameter else "",
         params=tuple(params.items()), hold=ages and old,
         expect=oracle.outcome(level, obstacle, allowed, wrapper=wrapper,
-                              lmtp=agent == "lmtp", old=old))
+                              lmtp=agent == "lmtp", old=old,
+                              raw_key=raw_key))
 
 
 CASES = [make(*combination) for combination in combinations()]

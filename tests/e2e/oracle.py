@@ -74,11 +74,12 @@ def detail_of(obstacle, level, lmtp):
     return DETAIL.get(reason) or GIVES_UP[reason][2]
 
 
-def outcome(level, obstacle, fallback, wrapper, lmtp, old):
+def outcome(level, obstacle, fallback, wrapper, lmtp, old, raw_key=False):
     """What must happen at this level, with this obstacle.
 
     fallback: encrypt, may, or empty.  old: the message has waited for
-    minimal_backoff_time.
+    minimal_backoff_time.  raw_key: the client wants, and the server has, a raw
+    public key where no name and no authority matter.
     """
     reason = obstacle.reason
     configured = "dane" if level == "half-dane" else level
@@ -94,6 +95,11 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old):
                          policy=configured if fell else "",
                          reason=reason if fell else ""),),
             warnings=fell, **seen)
+
+    def seen(trust):
+        """What is logged where nothing has to match: no authority vouches for
+        a raw key."""
+        return "Untrusted" if raw_key else trust
 
     def warn(new):
         return (Fell(configured, new, reason,
@@ -113,13 +119,13 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old):
             return gives_up(obstacle, lmtp, connections=0, handshakes=0)
         else:
             now, fell = lowest, warn(lowest)
-        return delivered("Trusted")
+        return delivered(seen("Trusted"))
 
     # In the TLS library, which alone knows the matching types.
     if reason == "tlsa-unusable":
         if level == "dane":
             now = "encrypt"
-            return delivered("Trusted")
+            return delivered(seen("Trusted"))
         if not fallback:
             return gives_up(obstacle, lmtp)
         now, fell = lowest, warn(lowest)
@@ -152,7 +158,7 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old):
 
     # TLS works, with this certificate.
     if level in ("may", "encrypt"):
-        return delivered(obstacle.trust)
+        return delivered(seen(obstacle.trust))
     if reason == "" or (reason == "untrusted" and level not in PKIX):
         # A digest is all that matters.
         return delivered("Trusted" if level == "half-dane" else "Verified")

@@ -17,6 +17,8 @@ SINCE = {
     "sts-attributes": "3.10",
     # Servers may show a raw public key, if OpenSSL (3.2) can.
     "raw-public-keys": "3.9",
+    # Domains can ask for TLS reports, if Postfix was built with libtlsrpt.
+    "tls-reports": "3.10",
     # A message can ask for delivery without TLS.
     "tls-required-header": "3.10",
     # A sender can ask for TLS on the whole way.

@@ -175,3 +175,51 @@ def test_usage(repository):
     repository.fails("no command", "ci/sandbox")
     repository.fails("unknown option --oops", "ci/sandbox", "--oops", "true")
     repository.fails("/nowhere", "ci/sandbox", "--bind", "/nowhere", "true")
+    repository.fails("/nowhere", "ci/sandbox", "--root", "/nowhere", "true")
+    repository.fails("unknown root `debian-1'", "ci/sandbox", "--root", "debian-1", "true")
+    repository.fails("--network needs --bare", "ci/sandbox", "--network", "true")
+
+
+def in_other_root(built, *args):
+    return output(built, "--root", "debian-13", *args)
+
+
+def test_other_root(built):
+    """Another system, with the same project at the same place."""
+    text = in_other_root(built, "--bare", "sh", "-c",
+                         ". /etc/os-release; echo $VERSION_CODENAME; pwd;"
+                         "hostname; ls /sys/class/net; cat ci/roots.table")
+    assert text == "trixie\n%s\nsandbox.example\nlo\n%s" % (
+        built, (built / "ci/roots.table").read_text())
+
+
+def test_other_root_builds_apart(built, tmp_path):
+    """What is built there is kept, and does not get mixed up."""
+    try:
+        in_other_root(built, "--bare", "--bind", tmp_path, "touch",
+                      "build/probe", "probe", "/probe", tmp_path / "probe")
+        assert (built / "build/debian-13/probe").exists()
+        assert (tmp_path / "probe").exists()
+        for lost in ("build/probe", "probe"):
+            assert not (built / lost).exists()
+    finally:
+        (built / "build/debian-13/probe").unlink(missing_ok=True)
+    assert in_other_root(built, "--bare", "sh", "-c", "ls -d /probe || :") == ""
+
+
+def test_network_of_the_machine(built):
+    interfaces = ["--bare", "sh", "-c", "ls /sys/class/net"]
+    assert output(built, *interfaces) == "lo\n"
+    theirs = subprocess.run(["ls", "/sys/class/net"], capture_output=True,
+                            text=True, check=True).stdout
+    assert output(built, "--network", *interfaces) == theirs
+
+
+def test_no_network_and_no_root(built):
+    done = sandbox(built, "--bare", "env", "POSTFIX_CACHE=/tmp/empty",
+                   "sh", "ci/root", "debian-13")
+    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert done.returncode != 0
+    assert len(errors) == 1
+    assert "the archive of trixie cannot be reached" in errors[0]
+    assert done.stdout == ""

@@ -84,7 +84,9 @@
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
-/*	recipients were not delivered because of TLS.
+/*	recipients were not delivered because of TLS. Also when there
+/*	is nothing to report about: no line was understood, or none
+/*	says how a delivery was made.
 /* .PP
 /*	When the standard error is a terminal, progress is shown there.
 /* LOG FORMATS
@@ -367,7 +369,8 @@
 /*	what could be read is used.
 /*
 /*	The exit status is 0 in case of success, 1 when option \fB-x\fR
-/*	is specified and a TLS policy was not met, and 2 when an option is
+/*	is specified and a TLS policy was not met or nothing is known
+/*	about deliveries, and 2 when an option is
 /*	bad or a file could not be read.
 /* BUGS
 /*	A traditional time stamp has no year. The first line of a log is
@@ -435,6 +438,7 @@
 #include "audit_policy.h"
 #include "audit_read.h"
 #include "audit_report.h"
+#include "audit_silence.h"
 #include "audit_verdict.h"
 #include "audit_version.h"
 
@@ -448,6 +452,8 @@
 #define DEF_MINIMUM	20
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
+
+#define ALL_INPUT	"all input"	/* instead of a file name */
 
 #define VERBOSE_LINES	10		/* not understood, per -v */
 #define VERBOSE_LEN	200
@@ -467,7 +473,7 @@ Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
 plain or compressed; the default is the standard input.\n\
 \n\
   -e          problems only\n\
-  -h, --help  this text\n\
+  -h          this text, as does --help\n\
   -H          one HTML page instead of text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
@@ -480,7 +486,7 @@ plain or compressed; the default is the standard input.\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
   -V          version\n\
-  -x          exit status 1 when a TLS policy was not met\n\
+  -x          exit status 1 when a TLS policy was not met, or nothing is known\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
 
@@ -601,6 +607,10 @@ static int audit_file(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     count = audit_lines(facts, rp, &clock, select, path);
     audit_progress_end();
 
+    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown;
+    if (AUDIT_SILENCE_MOSTLY(unknown, count))
+	audit_note(facts, path, "%lu of %lu lines were not understood; is this "
+		   "a mail log? (option -v shows some)", unknown, count);
     ok = (audit_read_problem(rp) == 0);
     if (ok == 0)
 	audit_note(facts, path, "%s", audit_read_problem(rp));
@@ -615,10 +625,21 @@ static int audit_file(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
 		   clock.backwards, (long) clock.worst);
     if (msg_verbose)
 	msg_info("%s: %lu lines, %lu of them not understood", path, count,
-		 facts->lines[AUDIT_LINE_UNKNOWN] - unknown);
+		 unknown);
     facts->lines[AUDIT_LINES_OVERLONG] += audit_read_overlong(rp);
     audit_read_close(rp);
     return (ok);
+}
+
+/* comment_notes - problems with the input, where output has no place for them */
+
+static void comment_notes(const AUDIT_FACTS *facts)
+{
+    char  **cpp;
+
+    for (cpp = facts->notes->argv; *cpp; cpp += 2)
+	vstream_fprintf(VSTREAM_OUT, "# %s: %s\n", printable(cpp[0], '?'),
+			printable(cpp[1], '?'));
 }
 
 /* number_option - parse non-negative number */
@@ -689,6 +710,7 @@ int     main(int argc, char **argv)
     AUDIT_LIMITS limits;
     AUDIT_OUT *out;
     AUDIT_WANT want = WANT_TEXT;
+    const char *silence;
     struct stat st;
     int     problems_only = 0;
     int     check_fallbacks = 0;
@@ -789,6 +811,13 @@ int     main(int argc, char **argv)
     audit_groups_finish(facts);
     audit_facts_trim(facts);
     ready = audit_ready_create(facts, &limits);
+    if ((silence = audit_silence(facts)) != 0) {
+	msg_warn("%s", silence);
+	argv_insert_one(facts->notes, 0, silence);
+	argv_insert_one(facts->notes, 0, ALL_INPUT);
+    }
+    if (want == WANT_POLICY || want == WANT_PROMETHEUS)
+	comment_notes(facts);
 
     if (want == WANT_POLICY) {
 	audit_policy(VSTREAM_OUT, ready);
@@ -811,5 +840,6 @@ int     main(int argc, char **argv)
 	msg_fatal_status(EXIT_ERROR, "write error: %m");
 
     exit(ok == 0 ? EXIT_ERROR :
-	 check_fallbacks && audit_report_problems(facts) > 0 ? EXIT_FALLBACK : 0);
+	 check_fallbacks && (silence || audit_report_problems(facts) > 0) ?
+	 EXIT_FALLBACK : 0);
 }

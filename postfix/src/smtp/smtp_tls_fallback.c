@@ -537,6 +537,12 @@ void    smtp_tls_fallback_report(SMTP_STATE *state)
 	     && !ALREADY_LOGGED(session, fb))
 	smtp_tls_fallback_taken(state, fb->policy, tls->level, fb->obstacle,
 				STR(tls->why->reason));
+
+    if (session && SMTP_TLS_FELL_BACK(tls)) {
+	if (!ALREADY_LOGGED(session, fb))
+	    smtp_tls_fallback_rpt_failure(state, fb->reason);
+	smtp_tls_fallback_rpt_stop(state);
+    }
 }
 
 /* smtp_tls_fallback_decided - ask, log, act */
@@ -565,6 +571,8 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
 	smtp_tls_fallback_apply(tls, obstacle, &decision);
 	smtp_tls_fallback_taken(state, fb->policy, tls->level, obstacle,
 				detail);
+	if (state->session)
+	    smtp_tls_fallback_rpt_stop(state);
 	return (1);
     }
 }

@@ -35,6 +35,7 @@ typedef struct SMTP_TLS_FALLBACK {
     int     policy;			/* level before fallback */
     int     reason;			/* first obstacle */
     int     cleartext;			/* gave up on TLS */
+    struct TLSRPT_WRAPPER *tlsrpt;	/* while reports are turned off */
 } SMTP_TLS_FALLBACK;
 
  /*
@@ -58,6 +59,7 @@ typedef struct SMTP_TLS_FALLBACK {
 	(fb)->obstacle = (fb)->reason = TLS_OBSTACLE_NONE; \
 	(fb)->rule = TLS_FALLBACK_RULE_NONE; \
 	(fb)->cleartext = 0; \
+	(fb)->tlsrpt = 0; \
     } while (0)
 
  /*
@@ -110,6 +112,8 @@ extern int smtp_tls_fallback_print(ATTR_PRINT_COMMON_FN, VSTREAM *, int, const v
 extern int smtp_tls_fallback_scan(ATTR_SCAN_COMMON_FN, VSTREAM *, int, void *);
 extern int smtp_tls_fallback_find(struct SMTP_STATE *, const char *);
 extern int smtp_tls_fallback_reusable(struct SMTP_STATE *);
+
+#include "smtp_tls_fallback_rpt.h"
 
 /* LICENSE
 /* .ad

@@ -1,0 +1,156 @@
+/*++
+/* NAME
+/*	smtp_tls_fallback_rpt 3
+/* SUMMARY
+/*	TLS reports and the TLS fallback
+/* SYNOPSIS
+/*	#include "smtp.h"
+/*
+/*	void	smtp_tls_fallback_rpt_failure(state, obstacle)
+/*	SMTP_STATE *state;
+/*	int	obstacle;
+/*
+/*	void	smtp_tls_fallback_rpt_stop(state)
+/*	SMTP_STATE *state;
+/*
+/*	void	smtp_tls_fallback_rpt_restart(state)
+/*	SMTP_STATE *state;
+/* DESCRIPTION
+/*	This module keeps the TLS reports (RFC 8460) of an SMTP client
+/*	that falls back true: the destination learns what it would have
+/*	learned without a fallback, once, and no success.
+/*
+/*	An obstacle that the remote server presents is reported by the
+/*	SMTP or TLS protocol engine, before a fallback is considered.
+/*	That leaves two things to do.
+/*
+/*	smtp_tls_fallback_rpt_failure() reports an obstacle that was found
+/*	before there was a connection: without a fallback the host would
+/*	be skipped. There must be a connection now, that nothing
+/*	was reported about. Other obstacles are ignored.
+/*
+/*	smtp_tls_fallback_rpt_stop() turns off reporting for the rest of the
+/*	present connection, after a fallback: neither a success
+/*	nor another failure says anything about the policy.
+/*
+/*	smtp_tls_fallback_rpt_restart() turns it on again, at the end of the
+/*	connection. Another host may do better.
+/*
+/*	Nothing happens where reports are not enabled, or not wanted by the
+/*	destination.
+/*
+/*	Arguments:
+/* .IP state
+/*	SMTP client state per delivery request.
+/* .IP obstacle
+/*	One of the TLS_OBSTACLE_XXX codes.
+/* SEE ALSO
+/*	smtp_tls_fallback(3) deliver at a weaker TLS level
+/*	smtp_tlsrpt(3) TLSRPT support for the SMTP protocol engine
+/*	tlsrpt_wrapper(3) TLSRPT support for the SMTP and TLS protocol engines
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+
+#if defined(USE_TLS) && defined(USE_TLSRPT)
+
+/* Utility library. */
+
+#include <vstring.h>
+
+/* TLS library. */
+
+#include <tls.h>
+#include <tls_fallback.h>
+#include <tlsrpt_wrapper.h>
+
+/* Application-specific. */
+
+#include "smtp.h"
+
+ /*
+  * What is wrong with a destination before it is connected to. RFC 8460 has
+  * no result type for a host that is not in the STS policy.
+  */
+typedef struct SMTP_TLS_RPT_FAILURE {
+    int     obstacle;			/* TLS_OBSTACLE_XXX */
+    int     dane;			/* not a matter of the STS policy */
+    tlsrpt_failure_t type;		/* RFC 8460 result type */
+    const char *reason;			/* RFC 8460 failure reason */
+} SMTP_TLS_RPT_FAILURE;
+
+static const SMTP_TLS_RPT_FAILURE smtp_tls_rpt_failures[] = {
+    {TLS_OBSTACLE_TLSA_LOOKUP, 1, TLSRPT_DNSSEC_INVALID, "TLSA-lookup-error"},
+    {TLS_OBSTACLE_TLSA_MISSING, 1, TLSRPT_DANE_REQUIRED, "no-TLSA-records-found"},
+    {TLS_OBSTACLE_TLSA_UNUSABLE, 1, TLSRPT_TLSA_INVALID, "all-TLSA-records-unusable"},
+    {TLS_OBSTACLE_INSECURE_MX, 1, TLSRPT_DANE_REQUIRED, "non-DNSSEC-destination"},
+    {TLS_OBSTACLE_STS_MX, 0, TLSRPT_VALIDATION_FAILURE, "MX-host-not-in-STS-policy"},
+    {TLS_OBSTACLE_NONE},
+};
+
+/* smtp_tls_rpt_find - result type for an obstacle */
+
+static const SMTP_TLS_RPT_FAILURE *smtp_tls_rpt_find(int obstacle)
+{
+    const SMTP_TLS_RPT_FAILURE *fp;
+
+    for (fp = smtp_tls_rpt_failures; fp->obstacle != TLS_OBSTACLE_NONE; fp++)
+	if (fp->obstacle == obstacle)
+	    return (fp);
+    return (0);
+}
+
+/* smtp_tls_fallback_rpt_failure - report what kept us from connecting */
+
+void    smtp_tls_fallback_rpt_failure(SMTP_STATE *state, int obstacle)
+{
+    const SMTP_TLS_RPT_FAILURE *fp;
+
+    if (state->tlsrpt == 0 || (fp = smtp_tls_rpt_find(obstacle)) == 0)
+	return;
+
+    /*
+     * There are no TLSA records to show, and by now the level is that of the
+     * fallback. The domain of a DANE policy is the host that would have them.
+     */
+    if (fp->dane)
+	trw_set_tls_policy(state->tlsrpt, TLSRPT_POLICY_TLSA,
+			    /* tls_policy_strings= */ (const char *const *) 0,
+			    /* tls_policy_domain= */ STR(state->iterator->host),
+			    /* mx_host_patterns= */ (const char *const *) 0);
+    else
+	smtp_tlsrpt_set_tls_policy(state);
+    smtp_tlsrpt_set_tcp_connection(state);
+    (void) trw_report_failure(state->tlsrpt, fp->type,
+			       /* additional_info= */ (char *) 0, fp->reason);
+}
+
+/* smtp_tls_fallback_rpt_stop - no reports about this connection from now on */
+
+void    smtp_tls_fallback_rpt_stop(SMTP_STATE *state)
+{
+    if (state->tlsrpt != 0) {
+	state->tls->fb->tlsrpt = state->tlsrpt;
+	state->tlsrpt = 0;
+    }
+}
+
+/* smtp_tls_fallback_rpt_restart - undo the above */
+
+void    smtp_tls_fallback_rpt_restart(SMTP_STATE *state)
+{
+    if (state->tls->fb->tlsrpt != 0) {
+	state->tlsrpt = state->tls->fb->tlsrpt;
+	state->tls->fb->tlsrpt = 0;
+    }
+}
+
+#endif
