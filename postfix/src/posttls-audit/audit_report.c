@@ -615,8 +615,8 @@ static void report_certificates(AUDIT_OUT *out, const void *context)
 	    || cert->seen < facts->last - EXPIRES_SOON)
 	    continue;
 	cells[0].time = cert->expires;
-	cells[1].text = cert->dest;
-	cells[2].text = cert->relay;
+	cells[1].text = cert->dest->name;
+	cells[2].text = cert->relay->name;
 	cells[3].time = cert->seen;
 	audit_out_row(out, cells);
     }

@@ -395,13 +395,13 @@
 /* Application-specific. */
 
 #include "audit_facts.h"
-#include "audit_group.h"
-#include "audit_learn.h"
+#include "audit_input.h"
 #include "audit_out.h"
 #include "audit_policy.h"
-#include "audit_read.h"
 #include "audit_report.h"
+#include "audit_store.h"
 #include "audit_verdict.h"
+#include "audit_work.h"
 
 #define STR	vstring_str
 
@@ -413,10 +413,7 @@
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
 
-#define VERBOSE_LINES	10		/* not understood, per -v */
-#define VERBOSE_LEN	200
-
-#define OPTIONS		"ehjm:M:n:pPr:s:u:vx"
+#define OPTIONS		"ehjm:M:n:pPr:s:S:u:vw:x"
 
  /*
   * What to produce.
@@ -445,143 +442,6 @@ plain or gzip compressed; the default is the standard input.\n\
   -x          exit status 1 when a TLS policy was not met\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
-
- /*
-  * Progress.
-  */
-static int show_progress;
-static int progress_shown;
-static time_t progress_time;
-
-/* audit_progress - after every block */
-
-static void audit_progress(const char *path, off_t done, off_t size)
-{
-    time_t  now = time((time_t *) 0);
-
-    if (now == progress_time)
-	return;
-    progress_time = now;
-    progress_shown = 1;
-    if (size > 0)
-	vstream_fprintf(VSTREAM_ERR, "\r%s: %3d%% of %lu Mbyte\033[K", path,
-			(int) (100.0 * done / size),
-			(unsigned long) (size >> 20));
-    else
-	vstream_fprintf(VSTREAM_ERR, "\r%s: %lu Mbyte\033[K", path,
-			(unsigned long) (done >> 20));
-    (void) vstream_fflush(VSTREAM_ERR);
-}
-
-/* audit_progress_end - before other output */
-
-static void audit_progress_end(void)
-{
-    if (progress_shown) {
-	vstream_fprintf(VSTREAM_ERR, "\r\033[K");
-	(void) vstream_fflush(VSTREAM_ERR);
-	progress_shown = 0;
-    }
-}
-
-/* audit_note - problem with the input */
-
-static void PRINTFLIKE(3, 4) audit_note(AUDIT_FACTS *facts,
-			           const char *path, const char *format,...)
-{
-    VSTRING *text = vstring_alloc(100);
-    va_list ap;
-
-    va_start(ap, format);
-    vstring_vsprintf(text, format, ap);
-    va_end(ap);
-    audit_progress_end();
-    msg_warn("%s: %s", path, STR(text));
-    argv_add(facts->notes, path, STR(text), (char *) 0);
-    vstring_free(text);
-}
-
-/* show_unknown - line that is not understood */
-
-static void show_unknown(const char *path, const char *text)
-{
-    static int shown;
-
-    if (shown < VERBOSE_LINES * msg_verbose) {
-	shown++;
-	audit_progress_end();
-	msg_info("%s: not understood: %s", path, text);
-    }
-}
-
-/* audit_lines - account for all lines of one log */
-
-static unsigned long audit_lines(AUDIT_FACTS *facts, AUDIT_READER *rp,
-				         AUDIT_CLOCK *clock,
-				         const AUDIT_SELECT *select,
-				         const char *path)
-{
-    AUDIT_LOG *log = audit_log_create(facts, path, clock->limit);
-    VSTRING *copy = vstring_alloc(100);
-    AUDIT_LINE line;
-    unsigned long count = 0;
-    char   *text;
-    size_t  len;
-
-    audit_log_open(facts, log);
-    while ((text = audit_read_line(rp, &len)) != 0) {
-	count++;
-	if (msg_verbose)
-	    vstring_strncpy(copy, text, len < VERBOSE_LEN ? len : VERBOSE_LEN);
-	audit_line_parse(&line, clock, text, len);
-	audit_learn_line(facts, log, &line, select);
-	if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
-	    show_unknown(path, printable(STR(copy), '?'));
-    }
-    audit_log_close(facts, log);
-    vstring_free(copy);
-    return (count);
-}
-
-/* audit_file - account for one log, zero in case of error */
-
-static int audit_file(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
-		              const char *path)
-{
-    AUDIT_READER *rp;
-    AUDIT_CLOCK clock;
-    unsigned long nul_lines = facts->lines[AUDIT_LINES_NULL];
-    unsigned long unknown = facts->lines[AUDIT_LINE_UNKNOWN];
-    unsigned long count;
-    int     ok;
-
-    if ((rp = audit_read_open(path, show_progress ? audit_progress : 0)) == 0) {
-	audit_note(facts, path, "cannot open: %s", strerror(errno));
-	return (0);
-    }
-    audit_clock_init(&clock, audit_read_mtime(rp));
-    count = audit_lines(facts, rp, &clock, select, path);
-    audit_progress_end();
-
-    ok = (audit_read_problem(rp) == 0);
-    if (ok == 0)
-	audit_note(facts, path, "%s", audit_read_problem(rp));
-    if (audit_read_overlong(rp) > 0)
-	audit_note(facts, path, "%lu lines of more than %d bytes were skipped",
-		   audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
-    if (facts->lines[AUDIT_LINES_NULL] > nul_lines)
-	audit_note(facts, path, "%lu lines have null bytes",
-		   facts->lines[AUDIT_LINES_NULL] - nul_lines);
-    if (clock.backwards > 0)
-	audit_note(facts, path, "the clock ran backwards %lu times, by up to %ld seconds",
-		   clock.backwards, (long) clock.worst);
-    if (msg_verbose)
-	msg_info("%s: %lu lines, %lu of them not understood", path, count,
-		 facts->lines[AUDIT_LINE_UNKNOWN] - unknown);
-    facts->lines[AUDIT_LINES_OVERLONG] += audit_read_overlong(rp);
-    audit_read_close(rp);
-    return (ok);
-}
 
 /* number_option - parse non-negative number */
 
@@ -620,6 +480,18 @@ static time_t time_option(const char *text)
     return (result);
 }
 
+/* processors - how many there are */
+
+static int processors(void)
+{
+    long    count = -1;
+
+#ifdef _SC_NPROCESSORS_ONLN
+    count = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+    return (count > 0 ? (int) count : 1);
+}
+
 MAIL_VERSION_STAMP_DECLARE;
 
 /* main - the main program */
@@ -635,6 +507,11 @@ int     main(int argc, char **argv)
     struct stat st;
     int     problems_only = 0;
     int     check_fallbacks = 0;
+    int     workers = processors();
+    int     flags = 0;
+    const char *summary = 0;
+    AUDIT_STORE *store = 0;
+    static char *standard_input[] = {"-", 0};
     int     top = NO_TOP;
     int     ok = 1;
     int     ch;
@@ -700,11 +577,18 @@ int     main(int argc, char **argv)
 	case 's':
 	    select.since = time_option(optarg);
 	    break;
+	case 'S':
+	    summary = optarg;
+	    break;
 	case 'u':
 	    select.until = time_option(optarg);
 	    break;
 	case 'v':
 	    msg_verbose++;
+	    break;
+	case 'w':
+	    if ((workers = number_option(optarg)) < 1)
+		msg_fatal_status(EXIT_ERROR, "bad number of workers: %s", optarg);
 	    break;
 	case 'x':
 	    check_fallbacks = 1;
@@ -715,16 +599,32 @@ int     main(int argc, char **argv)
 	    exit(EXIT_ERROR);
 	}
     }
-    show_progress = isatty(STDERR_FILENO);
+    if (summary && (select.since || select.until || select.patterns))
+	msg_fatal_status(EXIT_ERROR, "options -r, -s and -u are not for a summary");
+    if (isatty(STDERR_FILENO))
+	flags |= AUDIT_INPUT_PROGRESS;
 
-    if (optind == argc) {
+    /*
+     * A summary file without logs is only reported.
+     */
+    argc -= optind;
+    argv += optind;
+    if (summary)
+	store = audit_store_open(summary, facts, argc > 0);
+    if (argc == 0 && summary == 0) {
 	if (isatty(STDIN_FILENO))
 	    msg_info("reading the standard input; option -h shows a summary");
-	ok = audit_file(facts, &select, "-");
+	argv = standard_input;
+	argc = 1;
     }
-    for ( /* void */ ; optind < argc; optind++)
-	ok &= audit_file(facts, &select, argv[optind]);
-    audit_groups_finish(facts);
+    if (argc > 0)
+	ok = audit_work(facts, &select, argv, argc, workers,
+			summary ? flags | AUDIT_INPUT_RESUME : flags);
+    if (summary && argc > 0 && audit_store_save(store, facts) == 0) {
+	msg_warn("%s: not changed: %m", summary);
+	ok = 0;
+    }
+    audit_input_finish(facts, &select);
     audit_facts_trim(facts);
     ready = audit_ready_create(facts, &limits);
 
