@@ -4,9 +4,9 @@ The program is $POSTTLS_AUDIT, default that of the build tree (ci/prepare). Gold
 reports are in the source directory, where upstream's `make tests' finds them.
 """
 
+import bz2
 import collections
 import gzip
-import importlib
 import json
 import os
 import pathlib
@@ -768,10 +768,9 @@ def test_damaged_gzip(tmp_path):
     assert "gzip file is damaged" in result["notes"][0]["problem"]
 
 
-@pytest.mark.parametrize("module", ["bz2", "lzma"])
-def test_other_compression(module, tmp_path):
+def test_other_compression(tmp_path):
     path = tmp_path / "log"
-    path.write_bytes(importlib.import_module(module).compress(GOOD.encode() * 1000))
+    path.write_bytes(bz2.compress(GOOD.encode() * 1000))
     result = report(path, status=ERROR)
     assert "-dc" in result["notes"][0]["problem"]
     assert lines_of(result)["not_understood"] == 0

@@ -559,7 +559,7 @@ static AUDIT_LOG *find_begin(AUDIT_FACTS *facts, const AUDIT_LOG *log)
 {
     AUDIT_LOG *best = 0;
     AUDIT_LOG *try;
-    PERIOD  best_period;
+    PERIOD  best_period = {0, 0};
     PERIOD  period;
     PERIOD  mine;
 

@@ -31,6 +31,10 @@
 /*	on what the SMTP client logs before such text, and stops where
 /*	such text begins.
 /*
+/*	An audit record is a list of name=value pairs, or a JSON object.
+/*	The values of an object come out as the same strings. When an
+/*	attribute is there more than once, the first one counts.
+/*
 /*	audit_feature_parse() takes the next feature from a tls= status.
 /*	*state is initially the status, and is modified. The result is
 /*	positive for a feature, zero at the end, and negative for
@@ -58,7 +62,9 @@
 
 /* Application-specific. */
 
+#include "audit_json.h"
 #include "audit_line.h"
+#include "audit_prefix.h"
 
 #define STR	vstring_str
 
@@ -66,17 +72,6 @@ const char *const audit_line_types[] = {
     "audit", "fallback", "fallback_refused", "delivery_status",
     "tls_connection", "client_other", "other_program", "not_understood", 0,
 };
-
- /*
-  * Programs that send mail with the SMTP client's code. The name is the last
-  * component of the syslog tag, which does not depend on syslog_name or on
-  * the name of the service.
-  */
-static const char *const client_programs[] = {
-    "smtp", "lmtp", 0,
-};
-
-#define CLIENT_PROGRAM_LEN	4
 
 #define QUEUE_ID_MAX		32
 
@@ -107,6 +102,7 @@ typedef struct {
 	{prefix, sizeof(prefix) - 1, type, parse}
 
 static int parse_pairs(AUDIT_LINE *, AUDIT_TEXT *);
+static int parse_record(AUDIT_LINE *, AUDIT_TEXT *);
 static int parse_status(AUDIT_LINE *, AUDIT_TEXT *);
 static int parse_tlsconn(AUDIT_LINE *, AUDIT_TEXT *);
 
@@ -115,7 +111,7 @@ static int parse_tlsconn(AUDIT_LINE *, AUDIT_TEXT *);
   */
 static const AUDIT_MESSAGE queue_messages[] = {
     MESSAGE("to=<", AUDIT_LINE_STATUS, parse_status),
-    MESSAGE("tlsaudit:", AUDIT_LINE_AUDIT, parse_pairs),
+    MESSAGE("tlsaudit:", AUDIT_LINE_AUDIT, parse_record),
     {0},
 };
 
@@ -272,6 +268,14 @@ static char *skip_value(char *value, char *end, size_t *name_len)
     return (end);
 }
 
+/* skip_spaces - skip any number of spaces */
+
+static void skip_spaces(AUDIT_TEXT *rest)
+{
+    while (rest->text < rest->end && *rest->text == ' ')
+	rest->text++;
+}
+
 /* parse_pairs - name=value, name=value */
 
 static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
@@ -282,8 +286,7 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
     int     attr;
     char   *value;
 
-    while (rest->text < rest->end && *rest->text == ' ')
-	rest->text++;
+    skip_spaces(rest);
     name_len = attr_name_len(rest->text, rest->end);
     for (place = 0; name_len > 0; place++) {
 	attr = attr_find_at(guesses, place, rest->text, name_len);
@@ -303,6 +306,75 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	    result->attr[attr] = value;
     }
     return (place > 0);
+}
+
+/* set_member - attribute as another template would log it, zero if damaged */
+
+static int set_member(char **result, AUDIT_JSON_VALUE *value)
+{
+    char   *text = 0;
+
+    switch (value->kind) {
+    case AUDIT_JSON_STRING:
+	if (audit_json_string(value) == 0)
+	    return (0);
+	text = value->text;
+	break;
+    case AUDIT_JSON_NUMBER:
+	text = value->text;
+	text[value->len] = 0;
+	break;
+    case AUDIT_JSON_TRUE:
+    case AUDIT_JSON_FALSE:
+	text = (char *) audit_booleans[value->kind == AUDIT_JSON_TRUE];
+	break;
+    default:
+	break;
+    }
+    *result = (text && *text ? text : 0);
+    return (1);
+}
+
+/* parse_object - {"name":value,"name":value} */
+
+static int parse_object(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    AUDIT_JSON_VALUE values[AUDIT_ATTR_COUNT];
+    AUDIT_JSON json;
+    AUDIT_JSON_VALUE name;
+    AUDIT_JSON_VALUE value;
+    int     status;
+    int     place;
+    int     attr;
+
+    /*
+     * A number is followed by what the next member begins with, so values
+     * are terminated when all of them were found.
+     */
+    memset((void *) values, 0, sizeof(values));
+    if (audit_json_open(&json, rest->text, rest->end) == 0)
+	return (0);
+    for (place = 0; (status = audit_json_member(&json, &name, &value)) > 0; place++)
+	if ((attr = attr_find_at(guesses, place, name.text, name.len)) >= 0
+	    && values[attr].text == 0)
+	    values[attr] = value;
+    if (status < 0 || place == 0)
+	return (0);
+    for (attr = 0; attr < AUDIT_ATTR_COUNT; attr++)
+	if (values[attr].text != 0
+	    && set_member(result->attr + attr, values + attr) == 0)
+	    return (0);
+    return (1);
+}
+
+/* parse_record - audit record, an object or pairs */
+
+static int parse_record(AUDIT_LINE *result, AUDIT_TEXT *rest)
+{
+    skip_spaces(rest);
+    return (TEXT_LEN(rest) > 0 && *rest->text == '{' ?
+	    parse_object(result, rest) : parse_pairs(result, rest));
 }
 
 /* skip_address - take an address, after its "<" */
@@ -457,28 +529,13 @@ static void parse_client(AUDIT_LINE *result, AUDIT_TEXT *rest)
     }
 }
 
-/* is_client_program - SMTP client or other program */
-
-static int is_client_program(const char *name, size_t len)
-{
-    const char *const * cpp;
-
-    if (len == CLIENT_PROGRAM_LEN)
-	for (cpp = client_programs; *cpp; cpp++)
-	    if (memcmp(*cpp, name, CLIENT_PROGRAM_LEN) == 0)
-		return (1);
-    return (0);
-}
-
 /* audit_line_parse - classify and take apart */
 
 void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
 			         char *line, size_t len)
 {
+    AUDIT_PREFIX prefix;
     AUDIT_TEXT rest;
-    char   *end = line + len;
-    size_t  stamp_len;
-    char   *program;
     char   *cp;
 
     result->type = AUDIT_LINE_UNKNOWN;
@@ -495,34 +552,19 @@ void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
     }
 
     /*
-     * TIMESTAMP HOST TAG[PID]: TEXT. Most lines end here.
+     * Most lines end here.
      */
-    if ((stamp_len = audit_time_length(line, len)) == 0
-	|| (cp = memchr(line + stamp_len + 1, ' ',
-			len - stamp_len - 1)) == 0)
+    if (audit_prefix_parse(&prefix, line, len) == 0)
 	return;
-    for (program = ++cp; cp < end; cp++) {
-	if (*cp == '/')
-	    program = cp + 1;
-	else if (*cp == '[' || *cp == ':' || *cp == ' ')
-	    break;
-    }
-    if (cp >= end || *cp == ' ')
-	return;
-    if (is_client_program(program, cp - program) == 0) {
+    if (prefix.is_client == 0) {
 	result->type = AUDIT_LINE_OTHER;
 	return;
     }
     memset((void *) result->attr, 0, sizeof(result->attr));
     result->queue_id = 0;
-    if (*cp == '[' && (cp = memchr(cp, ']', end - cp)) != 0)
-	cp++;
-    if (cp == 0 || end - cp < 2 || cp[0] != ':' || cp[1] != ' ')
-	return;
-    *cp = 0;
-    result->origin = line + stamp_len + 1;
-    rest.text = cp + 2;
-    rest.end = (end[-1] == '\r' ? end - 1 : end);
+    result->origin = prefix.origin;
+    rest.text = prefix.text;
+    rest.end = prefix.end;
     *rest.end = 0;
 
     /*
@@ -537,7 +579,8 @@ void    audit_line_parse(AUDIT_LINE *result, AUDIT_CLOCK *clock,
     }
     parse_client(result, &rest);
     if (AUDIT_LINE_HAS_DATA(result)
-	&& audit_time_parse(clock, line, stamp_len, &result->time) == 0)
+	&& audit_time_parse(clock, prefix.stamp, prefix.stamp_len,
+			    &result->time) == 0)
 	result->type = AUDIT_LINE_UNKNOWN;
 }
 
@@ -666,7 +709,8 @@ int     main(int argc, char **argv)
 	    for (n = 0; n < AUDIT_ATTR_COUNT; n++)
 		if (line.attr[n])
 		    vstream_printf("\t%s=%s\n", audit_attrs[n].name,
-				   line.attr[n]);
+				   STR(escape(copy, line.attr[n],
+					      strlen(line.attr[n]))));
 	    if (line.attr[AUDIT_ATTR_TLS])
 		show_features(line.attr[AUDIT_ATTR_TLS]);
 	} else

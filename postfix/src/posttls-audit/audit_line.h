@@ -37,8 +37,9 @@ typedef enum {
 extern const char *const audit_line_types[];
 
  /*
-  * A parsed line. Text is null-terminated, in the memory that held the line.
-  * An attribute that was not logged is a null pointer.
+  * A parsed line. Text is null-terminated, in the memory that held the line, or
+  * elsewhere until the next line is parsed. An attribute that was not logged
+  * is a null pointer.
   */
 typedef struct {
     AUDIT_LINE_TYPE type;

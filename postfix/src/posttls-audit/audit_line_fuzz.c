@@ -14,7 +14,8 @@
 /*	audit_line_parse() and audit_feature_parse(), in a buffer of the
 /*	exact size so that AddressSanitizer sees access outside of the
 /*	line, and checks what the other modules rely on: that every
-/*	result is a string within the line.
+/*	result is a string within the line, or a word of our own, and
+/*	that the origin is a host and a program.
 /* LICENSE
 /* .ad
 /* .fi
@@ -51,16 +52,26 @@ static void check_string(const char *string, const char *line, size_t size)
 	      && string + strlen(string) <= line + size);
 }
 
-/* is_auth_word - result that comes from a table */
+/* is_own_word - result that comes from a table */
 
-static int is_auth_word(const char *string)
+static int is_own_word(const char *string)
 {
     const char *const * cpp;
 
     for (cpp = audit_auths; *cpp; cpp++)
 	if (string == *cpp)
 	    return (1);
-    return (0);
+    return (string == audit_booleans[0] || string == audit_booleans[1]);
+}
+
+/* check_origin - HOST PROGRAM, with one space */
+
+static void check_origin(const char *origin)
+{
+    const char *space = strchr(origin, ' ');
+
+    CHECK(space != 0 && space > origin && space[1] != 0);
+    CHECK(strchr(space + 1, ' ') == 0);
 }
 
 /* check_features - every feature can be formatted */
@@ -95,10 +106,10 @@ int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     audit_line_parse(&line, &clock, buf, size);
     CHECK(line.type >= 0 && line.type < AUDIT_LINE_TYPE_COUNT);
     if (AUDIT_LINE_HAS_DATA(&line)) {
-	check_string(line.origin, buf, size);
+	check_origin(line.origin);
 	check_string(line.queue_id, buf, size);
 	for (n = 0; n < AUDIT_ATTR_COUNT; n++)
-	    if (!is_auth_word(line.attr[n]))
+	    if (!is_own_word(line.attr[n]))
 		check_string(line.attr[n], buf, size);
 	if (line.type == AUDIT_LINE_TLSCONN)
 	    CHECK(line.attr[AUDIT_ATTR_RELAY] && line.attr[AUDIT_ATTR_AUTH]);

@@ -14,6 +14,25 @@
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
 /*
+/*	const char *audit_read_head(reader, len)
+/*	AUDIT_READER *reader;
+/*	size_t	*len;
+/*
+/*	int	audit_read_skip(reader, offset, hash, len)
+/*	AUDIT_READER *reader;
+/*	off_t	offset;
+/*	uint64_t *hash;
+/*	size_t	len;
+/*
+/*	off_t	audit_read_offset(reader)
+/*	AUDIT_READER *reader;
+/*
+/*	int	audit_read_partial(reader)
+/*	AUDIT_READER *reader;
+/*
+/*	int	audit_read_is_plain(reader)
+/*	AUDIT_READER *reader;
+/*
 /*	time_t	audit_read_mtime(reader)
 /*	AUDIT_READER *reader;
 /*
@@ -26,8 +45,8 @@
 /*	void	audit_read_close(reader)
 /*	AUDIT_READER *reader;
 /* DESCRIPTION
-/*	This module reads plain or gzip compressed text, which is told
-/*	from the content. Input is read in large blocks, and a line is
+/*	This module reads plain or compressed text, which is told from
+/*	the content. Input is read in large blocks, and a line is
 /*	not copied, except when it straddles two blocks.
 /*
 /*	audit_read_open() opens a file, or the standard input when the
@@ -41,6 +60,26 @@
 /*	null byte after the last character. The result is valid until
 /*	the next call. A line of more than AUDIT_READ_LINE_MAX bytes
 /*	is skipped, and counted.
+/*
+/*	audit_read_head() returns the start of the text, without taking
+/*	it: AUDIT_READ_HEAD bytes, or fewer when that is all there is.
+/*	The result is valid until the next call. Use this before any
+/*	line is read.
+/*
+/*	audit_read_skip() goes to a place in the text before any line
+/*	is read. Offsets count bytes of uncompressed text. The hash is
+/*	the 64-bit FNV-1a hash of the \fIlen\fR bytes before that place,
+/*	or as many as there are. The result is zero when the text ends
+/*	earlier. A plain file is not read up to that place.
+/*
+/*	audit_read_offset() returns the offset of the text that comes
+/*	after what was returned or skipped.
+/*
+/*	audit_read_partial() says whether the last line that was returned
+/*	had no newline character, because the text ended there.
+/*
+/*	audit_read_is_plain() says whether the input is a plain file, so
+/*	that another reader gets to any place in it at once.
 /*
 /*	audit_read_mtime() returns the time that the file was last
 /*	modified, or the present time when the input is not a file.
@@ -66,7 +105,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* Utility library. */
 
@@ -76,6 +114,7 @@
 
 /* Application-specific. */
 
+#include "audit_inflate.h"
 #include "audit_read.h"
 
 #define STR	vstring_str
@@ -87,32 +126,19 @@
 #define BLOCK_SIZE	((size_t) AUDIT_READ_LINE_MAX)
 
  /*
-  * Other formats are recognized so that nobody wonders what became of a log.
+  * A hash that is easy to compute elsewhere.
   */
-typedef struct {
-    const char *magic;
-    size_t  len;
-    const char *name;
-} AUDIT_FORMAT;
-
-static const AUDIT_FORMAT foreign_formats[] = {
-    {"BZh", 3, "bzip2"},
-    {"\3757zXZ", 5, "xz"},
-    {"\050\265\057\375", 4, "zstd"},
-    {0},
-};
-
-#define MAGIC_MAX		5
-
-#define GZIP_MAGIC		"\037\213"
-#define GZIP_MAGIC_LEN		2
-#define GZIP_WINDOW_BITS	(15 + 16)	/* 16: with gzip header */
+#define FNV_START	((uint64_t) 0xcbf29ce484222325ULL)
+#define FNV_PRIME	((uint64_t) 0x100000001b3ULL)
 
 struct AUDIT_READER {
     char   *path;
     int     fd;
     off_t   size;			/* zero if unknown */
     off_t   offset;			/* bytes read from file */
+    off_t   text_end;			/* offset of end, as text */
+    int     seekable;			/* plain file */
+    int     partial;			/* last line had no newline */
     time_t  mtime;
     AUDIT_PROGRESS_FN progress;
     char   *buf;			/* two blocks, and a null byte */
@@ -120,9 +146,10 @@ struct AUDIT_READER {
     char   *end;			/* end of text in buffer */
     int     eof;
     unsigned long overlong;
-    z_stream *gzip;			/* null if plain text */
-    int     gzip_started;		/* in the middle of a gzip member */
-    unsigned char *gzip_buf;		/* compressed block */
+    AUDIT_INFLATE *inflate;		/* null if plain text */
+    int     started;			/* in the middle of a stream */
+    int     full;			/* there may be more output */
+    unsigned char *packed;		/* compressed block */
     VSTRING *problem;			/* null if none */
 };
 
@@ -159,57 +186,62 @@ static size_t read_block(AUDIT_READER *rp, char *buf, size_t len)
     return (count);
 }
 
-/* gzip_input - more compressed text, zero at the end */
+/* more_input - more compressed text, zero at the end */
 
-static int gzip_input(AUDIT_READER *rp)
+static int more_input(AUDIT_READER *rp)
 {
-    z_stream *zp = rp->gzip;
+    AUDIT_INFLATE *ip = rp->inflate;
 
-    if (zp->avail_in == 0) {
-	zp->next_in = rp->gzip_buf;
-	zp->avail_in = read_block(rp, (char *) rp->gzip_buf, BLOCK_SIZE);
+    if (ip->in_len == 0) {
+	ip->in = rp->packed;
+	ip->in_len = read_block(rp, (char *) rp->packed, BLOCK_SIZE);
     }
-    return (zp->avail_in > 0);
+    return (ip->in_len > 0);
 }
 
-/* gzip_block - uncompress */
+/* inflate_block - uncompress */
 
-static size_t gzip_block(AUDIT_READER *rp, char *buf, size_t len)
+static size_t inflate_block(AUDIT_READER *rp, char *buf, size_t len)
 {
-    z_stream *zp = rp->gzip;
-    int     status;
+    AUDIT_INFLATE *ip = rp->inflate;
+    const char *name = ip->format->name;
+    AUDIT_INFLATE_STATUS status;
 
-    zp->next_out = (unsigned char *) buf;
-    zp->avail_out = len;
-    while (zp->avail_out == len && rp->eof == 0) {
-	if (gzip_input(rp) == 0) {
-	    if (rp->eof == 0 && rp->gzip_started)
-		audit_read_stop(rp, "gzip file is truncated; using what was read");
+    ip->out = (unsigned char *) buf;
+    ip->out_len = len;
+    while (ip->out_len == len && rp->eof == 0) {
+
+	/*
+	 * The library may still have output from the input that it was given.
+	 */
+	if (rp->full == 0 && more_input(rp) == 0) {
+	    if (rp->eof == 0 && rp->started)
+		audit_read_stop(rp, "%s file is truncated; using what was read",
+				name);
 	    rp->eof = 1;
 	    break;
 	}
 
 	/*
-	 * A gzip file may have several members, and null bytes after the
-	 * last one when it was on a tape.
+	 * A file may have several streams, and null bytes after the last one
+	 * when it was on a tape, or as padding.
 	 */
-	if (rp->gzip_started == 0) {
-	    while (zp->avail_in > 0 && *zp->next_in == 0)
-		zp->next_in++, zp->avail_in--;
-	    if (zp->avail_in == 0)
+	if (rp->started == 0) {
+	    while (ip->in_len > 0 && *ip->in == 0)
+		ip->in++, ip->in_len--;
+	    if (ip->in_len == 0)
 		continue;
-	    rp->gzip_started = 1;
+	    rp->started = 1;
 	}
-	status = inflate(zp, Z_NO_FLUSH);
-	if (status == Z_STREAM_END) {
-	    rp->gzip_started = 0;
-	    (void) inflateReset(zp);
-	} else if (status != Z_OK && status != Z_BUF_ERROR) {
-	    audit_read_stop(rp, "gzip file is damaged: %s; using what was read",
-			    zp->msg ? zp->msg : zError(status));
-	}
+	status = audit_inflate(ip);
+	rp->full = (status == AUDIT_INFLATE_MORE && ip->out_len == 0);
+	if (status == AUDIT_INFLATE_END)
+	    rp->started = 0;
+	else if (status == AUDIT_INFLATE_BAD)
+	    audit_read_stop(rp, "%s file is damaged: %s; using what was read",
+			    name, ip->error);
     }
-    return (len - zp->avail_out);
+    return (len - ip->out_len);
 }
 
 /* fill_buffer - move incomplete line to the start, and add a block */
@@ -224,49 +256,38 @@ static size_t fill_buffer(AUDIT_READER *rp)
     memmove(rp->buf, rp->next, have);
     rp->next = rp->buf;
     rp->end = rp->buf + have;
-    count = (rp->gzip ? gzip_block(rp, rp->end, BLOCK_SIZE) :
+    count = (rp->inflate ? inflate_block(rp, rp->end, BLOCK_SIZE) :
 	     read_block(rp, rp->end, BLOCK_SIZE));
     rp->end += count;
+    rp->text_end += count;
     if (count == 0)
 	rp->eof = 1;
     return (count);
 }
 
-/* start_gzip - switch to gzip input if that is what it is */
+/* start_inflate - switch to compressed input if that is what it is */
 
-static void start_gzip(AUDIT_READER *rp)
+static void start_inflate(AUDIT_READER *rp)
 {
-    z_stream *zp;
+    const AUDIT_FORMAT *format;
+    AUDIT_INFLATE *ip;
 
-    if (rp->end - rp->buf < GZIP_MAGIC_LEN
-	|| memcmp(rp->buf, GZIP_MAGIC, GZIP_MAGIC_LEN) != 0)
+    if ((format = audit_format_find(rp->buf, rp->end - rp->buf)) == 0)
 	return;
-    zp = rp->gzip = (z_stream *) mymalloc(sizeof(*zp));
-    memset((void *) zp, 0, sizeof(*zp));
-    if (inflateInit2(zp, GZIP_WINDOW_BITS) != Z_OK)
-	msg_fatal_status(2, "initialize zlib: %s", zp->msg ? zp->msg : "unknown error");
-    rp->gzip_buf = (unsigned char *) mymalloc(2 * BLOCK_SIZE);
-    zp->avail_in = rp->end - rp->buf;
-    zp->next_in = rp->gzip_buf;
-    memcpy(rp->gzip_buf, rp->buf, zp->avail_in);
-    rp->next = rp->end = rp->buf;
-    rp->eof = 0;
-}
-
-/* refuse_foreign - recognize other compressed formats */
-
-static void refuse_foreign(AUDIT_READER *rp)
-{
-    const AUDIT_FORMAT *fp;
-    size_t  have = rp->end - rp->buf;
-
-    for (fp = foreign_formats; fp->magic; fp++) {
-	if (have >= fp->len && memcmp(rp->buf, fp->magic, fp->len) == 0) {
-	    audit_read_stop(rp, "%s compressed; specify the output from "
-			    "\"%s -dc\" instead", fp->name, fp->name);
-	    rp->next = rp->end = rp->buf;
-	}
+    if (format->open == 0) {
+	audit_read_stop(rp, "%s compressed; specify the output from \"%s -dc\" "
+			"instead", format->name, format->name);
+    } else {
+	ip = rp->inflate = audit_inflate_create(format);
+	rp->packed = (unsigned char *) mymalloc(2 * BLOCK_SIZE);
+	ip->in = rp->packed;
+	ip->in_len = rp->end - rp->buf;
+	memcpy(rp->packed, rp->buf, ip->in_len);
+	rp->eof = 0;
     }
+    rp->next = rp->end = rp->buf;
+    rp->text_end = 0;
+    rp->seekable = 0;
 }
 
 /* audit_read_open - open file */
@@ -296,13 +317,13 @@ AUDIT_READER *audit_read_open(const char *path, AUDIT_PROGRESS_FN progress)
     rp->fd = fd;
     rp->progress = progress;
     rp->size = (S_ISREG(st.st_mode) ? st.st_size : 0);
+    rp->seekable = (S_ISREG(st.st_mode) && fd != STDIN_FILENO);
     rp->mtime = (S_ISREG(st.st_mode) ? st.st_mtime : time((time_t *) 0));
     rp->buf = mymalloc(2 * BLOCK_SIZE + 1);
     rp->next = rp->end = rp->buf;
-    while (rp->end - rp->buf < MAGIC_MAX && fill_buffer(rp) > 0)
+    while (rp->end - rp->buf < AUDIT_MAGIC_MAX && fill_buffer(rp) > 0)
 	 /* void */ ;
-    start_gzip(rp);
-    refuse_foreign(rp);
+    start_inflate(rp);
     return (rp);
 }
 
@@ -333,6 +354,7 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
     size_t  have;
     size_t  seen = 0;
 
+    rp->partial = 0;
     for (;;) {
 	have = rp->end - rp->next;
 	if ((newline = memchr(rp->next + seen, '\n', have - seen)) != 0) {
@@ -350,12 +372,85 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
 	} else if (rp->next < rp->end) {
 	    line = rp->next;
 	    rp->next = rp->end;
+	    rp->partial = 1;
 	    *len = rp->end - line;
 	    return (line);
 	} else {
 	    return (0);
 	}
     }
+}
+
+/* audit_read_head - start of the text */
+
+const char *audit_read_head(AUDIT_READER *rp, size_t *len)
+{
+    while (rp->end - rp->next < AUDIT_READ_HEAD && fill_buffer(rp) > 0)
+	 /* void */ ;
+    *len = rp->end - rp->next;
+    if (*len > AUDIT_READ_HEAD)
+	*len = AUDIT_READ_HEAD;
+    return (rp->next);
+}
+
+/* skip_text - skip bytes, zero if there are not as many */
+
+static int skip_text(AUDIT_READER *rp, off_t count, uint64_t *hash)
+{
+    off_t   have;
+    char   *stop;
+
+    while (count > 0) {
+	if (rp->next == rp->end && fill_buffer(rp) == 0)
+	    return (0);
+	have = rp->end - rp->next;
+	stop = rp->next + (have < count ? have : count);
+	count -= stop - rp->next;
+	if (hash == 0)
+	    rp->next = stop;
+	for ( /* void */ ; rp->next < stop; rp->next++)
+	    *hash = (*hash ^ (unsigned char) *rp->next) * FNV_PRIME;
+    }
+    return (1);
+}
+
+/* audit_read_skip - go to a place in the text */
+
+int     audit_read_skip(AUDIT_READER *rp, off_t offset, uint64_t *hash,
+			        size_t len)
+{
+    off_t   from = (offset > (off_t) len ? offset - (off_t) len : 0);
+
+    if (rp->seekable && from > rp->text_end
+	&& lseek(rp->fd, from, SEEK_SET) == from) {
+	rp->next = rp->end = rp->buf;
+	rp->offset = rp->text_end = from;
+	rp->eof = 0;
+    }
+    *hash = FNV_START;
+    return (skip_text(rp, from - audit_read_offset(rp), (uint64_t *) 0)
+	    && skip_text(rp, offset - from, hash));
+}
+
+/* audit_read_offset - where the next line starts */
+
+off_t   audit_read_offset(AUDIT_READER *rp)
+{
+    return (rp->text_end - (rp->end - rp->next));
+}
+
+/* audit_read_partial - was there no newline */
+
+int     audit_read_partial(AUDIT_READER *rp)
+{
+    return (rp->partial);
+}
+
+/* audit_read_is_plain - offsets are file offsets */
+
+int     audit_read_is_plain(AUDIT_READER *rp)
+{
+    return (rp->seekable);
 }
 
 /* audit_read_mtime - file modification time */
@@ -385,10 +480,9 @@ void    audit_read_close(AUDIT_READER *rp)
 {
     if (rp->fd != STDIN_FILENO)
 	(void) close(rp->fd);
-    if (rp->gzip) {
-	(void) inflateEnd(rp->gzip);
-	myfree((void *) rp->gzip);
-	myfree((void *) rp->gzip_buf);
+    if (rp->inflate) {
+	audit_inflate_free(rp->inflate);
+	myfree((void *) rp->packed);
     }
     if (rp->problem)
 	vstring_free(rp->problem);

@@ -14,6 +14,8 @@
  /*
   * System library.
   */
+#include <sys/types.h>
+#include <stdint.h>
 #include <time.h>
 
  /*
@@ -25,12 +27,18 @@ typedef void (*AUDIT_PROGRESS_FN) (const char *, off_t, off_t);
 
 extern AUDIT_READER *audit_read_open(const char *, AUDIT_PROGRESS_FN);
 extern char *audit_read_line(AUDIT_READER *, size_t *);
+extern const char *audit_read_head(AUDIT_READER *, size_t *);
+extern int audit_read_skip(AUDIT_READER *, off_t, uint64_t *, size_t);
+extern off_t audit_read_offset(AUDIT_READER *);
+extern int audit_read_partial(AUDIT_READER *);
+extern int audit_read_is_plain(AUDIT_READER *);
 extern time_t audit_read_mtime(AUDIT_READER *);
 extern unsigned long audit_read_overlong(AUDIT_READER *);
 extern const char *audit_read_problem(AUDIT_READER *);
 extern void audit_read_close(AUDIT_READER *);
 
 #define AUDIT_READ_LINE_MAX	262144	/* 256 kbyte */
+#define AUDIT_READ_HEAD		1024	/* bytes */
 
 /* LICENSE
 /* .ad

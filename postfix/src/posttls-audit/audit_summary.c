@@ -592,7 +592,7 @@ static uint64_t get_hash(AUDIT_SUMMARY *sp, int n)
     uint64_t hash = 0;
     const char *cp = sp->field[n];
 
-    for ( /* void */ ; ISXDIGIT(*cp); cp++)
+    for ( /* void */ ; isxdigit(*(const unsigned char *) cp); cp++)
 	hash = hash << 4 | (ISDIGIT(*cp) ? *cp - '0' :
 			    tolower(*(unsigned char *) cp) - 'a' + 10);
     if (*cp != 0 || cp - sp->field[n] != 16)

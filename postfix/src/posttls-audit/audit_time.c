@@ -34,17 +34,19 @@
 /*	time_t	when;
 /* DESCRIPTION
 /*	This module reads the time stamps of traditional syslog and
-/*	of Postfix's own log file ("Nov  1 18:31:00", local time),
-/*	and those of RFC 3339 and journalctl(1) short-iso
-/*	("2026-11-01T18:31:00.5+01:00", "2026-11-01T18:31:00+0100",
-/*	"2026-11-01T17:31:00Z").
+/*	of Postfix's own log file ("Nov  1 18:31:00", local time, with
+/*	or without a fraction of a second), those of RFC 3339 and
+/*	journalctl(1) short-iso ("2026-11-01T18:31:00.5+01:00",
+/*	"2026-11-01T18:31:00+0100", "2026-11-01T17:31:00Z"), of
+/*	journalctl short-full ("Sun 2026-11-01 18:31:00 CET"; a name
+/*	other than UTC stands for the local time zone) and short-unix
+/*	("1793554260.123456"), and the microseconds of journalctl json
+/*	("1793554260123456").
 /*
-/*	A traditional time stamp has no year. The first one in a log
-/*	is the latest such date before the clock's limit, the time
-/*	that the log was last written to. Every other one gets the
-/*	year that brings it closest to its predecessor, so that a log
-/*	may run into a new year, or a clock may be set back across
-/*	one.
+/*	A traditional time stamp has no year. It is the latest such date
+/*	that is no more than one day after the clock's limit, the time
+/*	that the log was last written to. This does not depend on other
+/*	lines, so that it makes no difference where a log begins.
 /*
 /*	audit_clock_init() prepares for reading one log.
 /*
@@ -94,8 +96,31 @@
 #define SYSLOG_STAMP_LEN	15	/* Nov 21 18:31:00 */
 #define SYSLOG_HOUR_LEN		9	/* Nov 21 18 */
 #define ISO_STAMP_LEN		19	/* 2026-11-21T18:31:00 */
-#define ISO_STAMP_MAX		40
 #define ISO_HOUR_LEN		13	/* 2026-11-21T18 */
+#define FULL_STAMP_LEN		24	/* Sat 2026-11-21 18:31:00 and space */
+#define FULL_DATE		4	/* the date starts here */
+#define UNIX_STAMP_LEN		10	/* 1795285860 */
+#define USEC_STAMP_LEN		16	/* 1795285860123456 */
+#define STAMP_TAIL_MAX		21	/* fraction, time zone */
+
+ /*
+  * Time stamps are recognized by their punctuation.
+  */
+#define IS_SYSLOG(cp, len) \
+	((len) >= SYSLOG_STAMP_LEN && (cp)[3] == ' ' && (cp)[6] == ' ' \
+	    && (cp)[9] == ':' && (cp)[12] == ':')
+#define IS_ISO(cp, len) \
+	((len) >= ISO_STAMP_LEN && (cp)[4] == '-' && (cp)[7] == '-' \
+	    && (cp)[10] == 'T' && (cp)[13] == ':' && (cp)[16] == ':')
+#define IS_FULL(cp, len) \
+	((len) > FULL_STAMP_LEN && (cp)[3] == ' ' && (cp)[8] == '-' \
+	    && (cp)[11] == '-' && (cp)[14] == ' ' && (cp)[17] == ':' \
+	    && (cp)[20] == ':' && (cp)[23] == ' ')
+#define IS_UNIX(cp, len) \
+	((len) > UNIX_STAMP_LEN && (cp)[UNIX_STAMP_LEN] == '.' \
+	    && all_digits((cp), UNIX_STAMP_LEN))
+#define IS_USEC(cp, len) \
+	((len) == USEC_STAMP_LEN && all_digits((cp), USEC_STAMP_LEN))
 
 #define DAY			86400L
 
@@ -112,25 +137,44 @@ void    audit_clock_init(AUDIT_CLOCK *clock, time_t limit)
     clock->limit = limit;
 }
 
+/* all_digits - nothing but digits */
+
+static int all_digits(const char *cp, size_t len)
+{
+    const char *end = cp + len;
+
+    while (cp < end && ISDIGIT(*cp))
+	cp++;
+    return (cp == end);
+}
+
 /* audit_time_length - recognize a time stamp */
 
 size_t  audit_time_length(const char *line, size_t len)
 {
     const char *end;
+    size_t  fixed;
     size_t  left;
 
-    if (len > SYSLOG_STAMP_LEN && line[3] == ' ' && line[6] == ' '
-	&& line[9] == ':' && line[12] == ':' && line[15] == ' ')
-	return (SYSLOG_STAMP_LEN);
-    if (len > ISO_STAMP_LEN && line[4] == '-' && line[7] == '-'
-	&& line[10] == 'T' && line[13] == ':' && line[16] == ':') {
-	left = len - ISO_STAMP_LEN;
-	if (left > ISO_STAMP_MAX - ISO_STAMP_LEN)
-	    left = ISO_STAMP_MAX - ISO_STAMP_LEN;
-	if ((end = memchr(line + ISO_STAMP_LEN, ' ', left)) != 0)
-	    return (end - line);
-    }
-    return (0);
+    if (IS_SYSLOG(line, len))
+	fixed = SYSLOG_STAMP_LEN;
+    else if (IS_ISO(line, len))
+	fixed = ISO_STAMP_LEN;
+    else if (IS_FULL(line, len))
+	fixed = FULL_STAMP_LEN;
+    else if (IS_UNIX(line, len))
+	fixed = UNIX_STAMP_LEN;
+    else
+	return (0);
+    left = len - fixed;
+    if (left > 0 && line[fixed] == ' ')
+	return (fixed);
+    if (fixed == SYSLOG_STAMP_LEN && (left == 0 || line[fixed] != '.'))
+	return (0);
+    if (left > STAMP_TAIL_MAX)
+	left = STAMP_TAIL_MAX;
+    end = memchr(line + fixed, ' ', left);
+    return (end ? end - line : 0);
 }
 
 /* two_digits - parse number, first digit may be a space */
@@ -163,7 +207,7 @@ static long day_number(int year, int month, int day)
 
 /* local_hour - local date and hour to time, -1 if no such date */
 
-static time_t local_hour(int year, int month, int day, int hour)
+static time_t local_hour(int year, int month, int day, int hour, int isdst)
 {
     struct tm tm;
     time_t  when;
@@ -173,7 +217,7 @@ static time_t local_hour(int year, int month, int day, int hour)
     tm.tm_mon = month - 1;
     tm.tm_mday = day;
     tm.tm_hour = hour;
-    tm.tm_isdst = -1;
+    tm.tm_isdst = isdst;
     when = mktime(&tm);
     return (tm.tm_mday == day ? when : (time_t) -1);
 }
@@ -182,26 +226,20 @@ static time_t local_hour(int year, int month, int day, int hour)
 
 static time_t guess_year(AUDIT_CLOCK *clock, int month, int day, int hour)
 {
-    time_t  near = clock->last ? clock->last : clock->limit;
-    struct tm *tm = localtime(&near);
+    struct tm *tm = localtime(&clock->limit);
     int     this_year = tm ? tm->tm_year + 1900 : 1970;
-    time_t  best = 0;
-    time_t  try;
+    time_t  when;
     int     year;
 
-    for (year = this_year - 1; year <= this_year + 1; year++) {
-	if ((try = local_hour(year, month, day, hour)) == (time_t) -1)
-	    continue;
-	if (clock->last == 0) {
-	    if (try <= clock->limit + DAY)
-		best = try;
-	} else if (best == 0
-		   || (try > near ? try - near : near - try)
-		   < (best > near ? best - near : near - best)) {
-	    best = try;
-	}
-    }
-    return (best);
+    /*
+     * The line before does not matter: a log may have been cut anywhere. Not
+     * every year has a February 29.
+     */
+    for (year = this_year + 1; year > this_year - 8; year--)
+	if ((when = local_hour(year, month, day, hour, -1)) != (time_t) -1
+	    && when <= clock->limit + DAY)
+	    return (when);
+    return (0);
 }
 
 /* month_number - month name to number */
@@ -255,34 +293,54 @@ static int syslog_hour(AUDIT_CLOCK *clock, const char *stamp, time_t *result)
     return (*result != 0);
 }
 
+/* iso_date - YYYY-MM-DD and hour */
+
+static int iso_date(const char *stamp, int *year, int *month, int *day,
+		            int *hour)
+{
+    int     century = two_digits(stamp);
+    int     rest = two_digits(stamp + 2);
+
+    *year = century * 100 + rest;
+    *month = two_digits(stamp + 5);
+    *day = two_digits(stamp + 8);
+    *hour = two_digits(stamp + 11);
+    return (century >= 19 && rest >= 0 && *month >= 1 && *month <= 12
+	    && *day >= 1 && *day <= 31 && *hour >= 0 && *hour <= 23);
+}
+
 /* iso_hour - date and hour of an RFC 3339 time stamp, without time zone */
 
 static int iso_hour(const char *stamp, time_t *result)
 {
-    int     century = two_digits(stamp);
-    int     year = two_digits(stamp + 2);
-    int     month = two_digits(stamp + 5);
-    int     day = two_digits(stamp + 8);
-    int     hour = two_digits(stamp + 11);
+    int     year, month, day, hour;
 
-    if (century < 19 || year < 0 || month < 1 || month > 12
-	|| day < 1 || day > 31 || hour < 0 || hour > 23)
+    if (iso_date(stamp, &year, &month, &day, &hour) == 0)
 	return (0);
-    *result = (time_t) day_number(century * 100 + year, month, day) * DAY
-	+ hour * 3600L;
+    *result = (time_t) day_number(year, month, day) * DAY + hour * 3600L;
     return (1);
 }
 
-/* audit_time_parse - parse time stamp */
+/* minutes_seconds - :MM:SS in seconds, -1 if they are not */
 
-int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
-			         time_t *result)
+static long minutes_seconds(const char *cp)
 {
-    int     is_iso = (len >= ISO_STAMP_LEN);
+    int     minute = two_digits(cp + 1);
+    int     second = two_digits(cp + 4);
+
+    return (minute < 0 || minute > 59 || second < 0 || second > 60 ?
+	    -1 : minute * 60L + second);
+}
+
+/* parse_hourly - syslog or RFC 3339, mostly from the cache */
+
+static int parse_hourly(AUDIT_CLOCK *clock, const char *stamp, size_t len,
+			        time_t *result)
+{
+    int     is_iso = IS_ISO(stamp, len);
     size_t  hour_len = (is_iso ? ISO_HOUR_LEN : SYSLOG_HOUR_LEN);
     const char *cp = stamp + hour_len;
-    int     minute;
-    int     second;
+    long    seconds;
     long    offset = 0;
     time_t  when;
 
@@ -296,8 +354,7 @@ int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 	clock->cached_len = hour_len;
 	clock->cached_time = when;
     }
-    if ((minute = two_digits(cp + 1)) < 0 || minute > 59
-	|| (second = two_digits(cp + 4)) < 0 || second > 60)
+    if ((seconds = minutes_seconds(cp)) < 0)
 	return (0);
     if (is_iso) {
 	cp += 6;
@@ -307,7 +364,67 @@ int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 	if (parse_zone(cp, stamp + len, &offset) == 0)
 	    return (0);
     }
-    when = clock->cached_time + minute * 60L + second - offset;
+    *result = clock->cached_time + seconds - offset;
+    return (1);
+}
+
+/* parse_full - weekday, date, time, time zone */
+
+static int parse_full(const char *stamp, size_t len, time_t *result)
+{
+    const char *zone = stamp + FULL_STAMP_LEN;
+    size_t  zone_len = len - FULL_STAMP_LEN;
+    int     year, month, day, hour;
+    long    seconds;
+    long    offset;
+    int     isdst;
+    time_t  when;
+
+#define ZONE_IS(name) \
+	(strlen(name) == zone_len && memcmp((name), zone, zone_len) == 0)
+
+    if (iso_date(stamp + FULL_DATE, &year, &month, &day, &hour) == 0
+	|| (seconds = minutes_seconds(stamp + FULL_DATE + ISO_HOUR_LEN)) < 0)
+	return (0);
+    if (ZONE_IS("UTC") || ZONE_IS("GMT")) {
+	when = (time_t) day_number(year, month, day) * DAY + hour * 3600L;
+    } else if (parse_zone(zone, zone + zone_len, &offset)) {
+	when = (time_t) day_number(year, month, day) * DAY + hour * 3600L - offset;
+    } else {
+	tzset();
+	isdst = (strcmp(tzname[0], tzname[1]) == 0 ? -1 :
+		 ZONE_IS(tzname[0]) ? 0 : ZONE_IS(tzname[1]) ? 1 : -1);
+	if ((when = local_hour(year, month, day, hour, isdst)) == (time_t) -1)
+	    return (0);
+    }
+    *result = when + seconds;
+    return (1);
+}
+
+/* parse_unix - seconds since 1970 */
+
+static int parse_unix(const char *stamp, time_t *result)
+{
+    int     n;
+
+    for (*result = 0, n = 0; n < UNIX_STAMP_LEN; n++)
+	*result = *result * 10 + (stamp[n] - '0');
+    return (1);
+}
+
+/* audit_time_parse - parse time stamp */
+
+int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
+			         time_t *result)
+{
+    time_t  when;
+
+    if (IS_SYSLOG(stamp, len) || IS_ISO(stamp, len) ?
+	parse_hourly(clock, stamp, len, &when) == 0 :
+	IS_FULL(stamp, len) ? parse_full(stamp, len, &when) == 0 :
+	IS_UNIX(stamp, len) || IS_USEC(stamp, len) ?
+	parse_unix(stamp, &when) == 0 : 1)
+	return (0);
     if (clock->last - when > AUDIT_CLOCK_JITTER) {
 	clock->backwards += 1;
 	if (clock->last - when > clock->worst)
@@ -382,7 +499,7 @@ int     audit_time_option(const char *text, time_t now, time_t *result)
 	}
     }
     if (*text == 0) {
-	if ((when = local_hour(year, month, day, hour)) == (time_t) -1)
+	if ((when = local_hour(year, month, day, hour, -1)) == (time_t) -1)
 	    return (0);
     } else {
 	if (parse_zone(text, text + strlen(text), &offset) == 0)

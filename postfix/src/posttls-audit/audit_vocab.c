@@ -121,6 +121,10 @@ const char *const audit_auths[] = {
     "Cleartext", "Anonymous", "Untrusted", "Trusted", "Verified", 0,
 };
 
+const char *const audit_booleans[] = {
+    "no", "yes",
+};
+
  /*
   * In the order of AUDIT_ATTR_ID.
   */
@@ -147,6 +151,15 @@ const AUDIT_ATTR audit_attrs[] = {
     ATTR("nrcpt", 0),
     ATTR("size", 0),
     ATTR("dsn", 0),
+    ATTR("relay_host", 0),
+    ATTR("relay_addr", 0),
+    ATTR("relay_port", 0),
+    ATTR("attainable", 0),
+    ATTR("verify_error", 0),
+    ATTR("subject", 0),
+    ATTR("issuer", 0),
+    ATTR("cert_expires", 0),
+    ATTR("resumed", 0),
     ATTR("fallback", 0),
     ATTR("rule", 0),
     ATTR("detail", AUDIT_ATTR_FLAG_TAIL),

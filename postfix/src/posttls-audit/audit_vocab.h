@@ -60,6 +60,9 @@ typedef enum {
     AUDIT_ATTR_REASON, AUDIT_ATTR_NEXTHOP, AUDIT_ATTR_KEX, AUDIT_ATTR_FS,
     AUDIT_ATTR_SIGALG, AUDIT_ATTR_SNI, AUDIT_ATTR_REUSE,
     AUDIT_ATTR_QUEUE_ID, AUDIT_ATTR_NRCPT, AUDIT_ATTR_SIZE, AUDIT_ATTR_DSN,
+    AUDIT_ATTR_RELAY_HOST, AUDIT_ATTR_RELAY_ADDR, AUDIT_ATTR_RELAY_PORT,
+    AUDIT_ATTR_ATTAINABLE, AUDIT_ATTR_VERIFY_ERROR, AUDIT_ATTR_SUBJECT,
+    AUDIT_ATTR_ISSUER, AUDIT_ATTR_CERT_EXPIRES, AUDIT_ATTR_RESUMED,
     AUDIT_ATTR_FALLBACK, AUDIT_ATTR_RULE, AUDIT_ATTR_DETAIL,
     AUDIT_ATTR_TO, AUDIT_ATTR_TLS, AUDIT_ATTR_STATUS, AUDIT_ATTR_REPLY,
     AUDIT_ATTR_COUNT
@@ -74,6 +77,11 @@ typedef struct {
 #define AUDIT_ATTR_FLAG_TAIL	(1<<0)	/* free text until end-of-line */
 
 extern const AUDIT_ATTR audit_attrs[];
+
+ /*
+  * How an attribute that is a boolean is logged: no, yes.
+  */
+extern const char *const audit_booleans[];
 
  /*
   * The causes of a TLS failure as the SMTP client words them in a delivery

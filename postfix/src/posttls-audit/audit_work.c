@@ -197,7 +197,7 @@ static VSTRING *read_all(int fd)
 	    msg_fatal_status(2, "read from another process: %m");
 	if (count == 0)
 	    break;
-	VSTRING_AT_OFFSET(text, LEN(text) + count);
+	vstring_set_payload_size(text, LEN(text) + count);
     }
     VSTRING_TERMINATE(text);
     return (text);

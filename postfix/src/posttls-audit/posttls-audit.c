@@ -16,10 +16,9 @@
 /*
 /*	Input is read from the named files, or from the standard input
 /*	when no file or the name "\fB-\fR" is specified. A file may be
-/*	compressed with \fBgzip\fR(1). Time stamps may be those of
-/*	traditional syslog, of the Postfix maillog_file, or of RFC 3339
-/*	including "\fBjournalctl -o short-iso\fR"; lines and files with
-/*	different time stamps may be mixed.
+/*	compressed with \fBgzip\fR(1) and, when that support was built
+/*	in, \fBzstd\fR(1) or \fBxz\fR(1). See "LOG FORMATS" below; lines
+/*	and files of different formats may be mixed.
 /*
 /*	The command does not need access to Postfix configuration or
 /*	queues, and may be used on any system that has the logs.
@@ -82,6 +81,32 @@
 /*	recipients were not delivered because of TLS.
 /* .PP
 /*	When the standard error is a terminal, progress is shown there.
+/* LOG FORMATS
+/* .ad
+/* .fi
+/*	A log line is recognized in the following forms. Lines with a
+/*	traditional time stamp, without year, are in the local time
+/*	zone; see also the BUGS section.
+/* .IP "syslog, the Postfix maillog_file"
+/*	"\fBNov 21 18:31:00 mx1 postfix/smtp[123]:\fR \fItext\fR", or the
+/*	same with an RFC 3339 time stamp, or with fractions of a second;
+/*	with a priority ("\fB<22>\fR") before the time stamp; RFC 5424;
+/*	with "\fB[ID 197553 mail.info]\fR" before the text (Solaris);
+/*	with "\fBmail.info\fR" after the host (busybox), or before it
+/*	in "\fB< >\fR" (FreeBSD).
+/* .IP "the systemd journal"
+/*	\fBjournalctl\fR(1) with output \fBshort\fR, \fBshort-precise\fR,
+/*	\fBshort-iso\fR, \fBshort-iso-precise\fR, \fBshort-full\fR (when the
+/*	time zone is UTC or the local one), \fBshort-unix\fR, \fBjson\fR,
+/*	\fBjson-sse\fR and \fBjson-seq\fR.
+/* .IP containers
+/*	All of the above in the files of Docker's json-file logging
+/*	driver, and from "\fBdocker logs\fR" and "\fBdocker compose
+/*	logs\fR"; in the files of Kubernetes' container runtime interface
+/*	and of podman's k8s-file driver, and from "\fBkubectl logs\fR";
+/*	with or without time stamps. The time stamp of a container's
+/*	log takes precedence over that of the line in it. A line that the
+/*	container runtime has cut (16 kbyte) is not put together again.
 /* WHAT IS COUNTED
 /* .ad
 /* .fi
@@ -89,11 +114,13 @@
 /*	and ignored, and so is a line whose text is damaged.
 /* .IP "audit line"
 /*	Text that begins with "\fBtlsaudit:\fR", followed by
-/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ".
+/*	\fIname\fR=\fIvalue\fR pairs in any order, separated by ", ", or
+/*	by a JSON object.
 /*	It is logged with smtp_tls_audit_template for every message
 /*	transfer. All attributes of the built-in templates
-/*	\fBstandard\fR and \fBfull\fR are known; other attributes are
-/*	ignored. For the best reports use \fBfull\fR, or at least
+/*	\fBstandard\fR, \fBfull\fR and \fBjson\fR are known; other
+/*	attributes are ignored. For the best reports use \fBjson\fR or
+/*	\fBfull\fR, or at least
 /*	add \fBnexthop\fR and \fBreason\fR to a template.
 /* .IP "fallback warning, fallback refused warning"
 /*	"\fBtls fallback:\fR" or "\fBtls fallback refused:\fR". It is
@@ -337,10 +364,11 @@
 /*	is specified and a TLS policy was not met, and 2 when an option is
 /*	bad or a file could not be read.
 /* BUGS
-/*	A traditional time stamp has no year. The first line of a log is
-/*	taken to be less than one year older than the file's modification
-/*	time, or than the present time with the standard input, and
-/*	there must be no gap of more than half a year.
+/*	A traditional time stamp has no year. It is taken to be the latest
+/*	such date that is no more than one day after the file's
+/*	modification time, or after the present time with the standard
+/*	input. Thus, a log must not cover more than a year, and
+/*	the file must keep the time when it was written.
 /*
 /*	Memory grows with the number of destinations and servers, not
 /*	with the size of the log: expect less than 100 Mbyte for 50000
@@ -425,7 +453,7 @@ typedef enum {
 static const char help_text[] = "\
 usage: posttls-audit [options] [file ...]\n\
 Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
-plain or gzip compressed; the default is the standard input.\n\
+plain or compressed; the default is the standard input.\n\
 \n\
   -e          problems only\n\
   -h          this text\n\
