@@ -93,6 +93,20 @@ supported_releases() {
     done | sort -V | tr '\n' ' ' | sed 's/ $//'
 }
 
+# nearest_series - RELEASE: the one to start from
+
+nearest_series() {
+    below= above=
+    for line in $(supported_releases); do
+	if is_older "$1" "$line"; then
+	    above=${above:-$line}
+	else
+	    below=$line
+	fi
+    done
+    echo "${below:-$above}"
+}
+
 # require_supported - RELEASE: stop unless there is a series for it
 
 require_supported() {
@@ -142,38 +156,56 @@ upstream_dir() {
     readlink -f "$BUILD/upstream/$1"
 }
 
+# patches_in - DIRECTORY: names of the patches of a series, in order
+
+patches_in() {
+    sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$1/series" | awk '{ print $1 }'
+}
+
 # series_of - RELEASE: names of the patches, in order
 
 series_of() {
-    sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$TOP/patches/$1/series" |
-	awk '{ print $1 }'
+    patches_in "$TOP/patches/$1"
 }
 
-# apply_series - RELEASE TREE VERSION: stops with file, hunk and version
+# rejects_in - LOG of patch(1): FILE hunk #N, or FILE (no such file)
+
+rejects_in() {
+    awk '
+	/^[Pp]atching file / || /^checking file / {
+	    file = $3; gsub(/\047/, "", file)
+	}
+	/FAILED at/ { print file " hunk " $2 }
+	/^can.t find file to patch/ { missing = 1 }
+	missing && /^\|\+\+\+ / {
+	    sub(/^[ab]\//, "", $2)
+	    print $2 " (no such file)"
+	    missing = 0
+	}
+    ' "$1"
+}
+
+# in_a_row - lines, as words of a sentence
+
+in_a_row() {
+    awk '{ printf "%s%s", sep, $0; sep = ", " }'
+}
+
+# apply_series - SERIES TREE VERSION: stops with file, hunk and version
 #
-# No fuzz: a hunk that no longer fits exactly wants a human eye.
+# SERIES is a directory. No fuzz: a hunk that no longer fits exactly is for a
+# person to look at.
 
 apply_series() {
-    for name in $(series_of "$1"); do
-	[ -f "$TOP/patches/$1/$name" ] ||
-	    die "patches/$1/series names $name, which does not exist"
+    for name in $(patches_in "$1"); do
+	[ -f "$1/$name" ] ||
+	    die "${1#"$TOP"/}/series names $name, which does not exist"
 	patch -d "$2" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
-	    <"$TOP/patches/$1/$name" >"$2.patch.log" 2>&1 || {
+	    <"$1/$name" >"$2.patch.log" 2>&1 || {
 	    sed 's/^/    /' "$2.patch.log" >&2
-	    rejects=$(awk '
-		/^[Pp]atching file / || /^checking file / {
-		    file = $3; gsub(/\047/, "", file)
-		}
-		/FAILED at/ { printf "%s%s hunk %s", sep, file, $2; sep = ", " }
-		/^can.t find file to patch/ { missing = 1 }
-		missing && /^\|\+\+\+ / {
-		    sub(/^[ab]\//, "", $2)
-		    printf "%s%s (no such file)", sep, $2; sep = ", "
-		    missing = 0
-		}
-	    ' "$2.patch.log")
+	    rejects=$(rejects_in "$2.patch.log" | in_a_row)
 	    rm -f "$2.patch.log"
-	    die "patches/$1/$name does not apply to Postfix $3:" \
+	    die "${1#"$TOP"/}/$name does not apply to Postfix $3:" \
 		"${rejects:-see above}"
 	}
     done
@@ -209,22 +241,38 @@ overlay_added() {
 # overlay_documentation - TREE: add what proto/ has to the documentation sources
 #
 # Where upstream has a file of that name, ours is added to its end: postconf(5)
-# is sorted when it is rendered, and stop lists need no order. To be called
-# after the patches, which may touch those files too.
+# is sorted when it is rendered, and stop lists need no order. What belongs into
+# the middle is added by the rules in proto/insertions. A place that is not
+# there is no error: a document that lacks a sentence is better than no Postfix.
+# To be called after the patches, which may touch those files too.
 
 overlay_documentation() {
     for file in "$TOP"/proto/*; do
 	[ -f "$file" ] || continue
 	case $file in
-	*~) continue;;
+	*~|*/insertions) continue;;
 	*.html) [ ! -e "$1/proto/${file##*/}" ] ||
 		    die "proto/${file##*/} shadows a file of upstream's";;
 	esac
 	cat "$file" >>"$1/proto/${file##*/}" || exit 1
     done
+    [ -f "$TOP/proto/insertions" ] || return 0
+    awk -f "$TOP/ci/insert.awk" TREE="$1" PROTO="$TOP/proto/postconf.proto" \
+	"$TOP/proto/postconf.proto" "$TOP/proto/insertions" |
+	sed "s/^/$PROG: warning: proto\/insertions: /" >&2
 }
 
-# patched_tree - NEW RELEASE VERSION: upstream's files in NEW become ours
+# inserted_files - TREE: files of it that the rules change
+
+inserted_files() {
+    sed -n 's/^in //p' "$TOP/proto/insertions" 2>/dev/null | while read -r files; do
+	for file in $files; do
+	    [ ! -f "$1/$file" ] || { echo "$file"; break; }
+	done
+    done
+}
+
+# patched_tree - NEW SERIES VERSION: upstream's files in NEW become ours
 
 patched_tree() {
     overlay_added "$1" || exit 1

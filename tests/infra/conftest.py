@@ -47,7 +47,7 @@ def clean_environment(**more):
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("RELEASE", "POSTFIX_SOURCE", "PATCH", "V")
+        if name not in ("RELEASE", "POSTFIX_SOURCE", "PATCH", "FROM", "SINCE", "V")
         and not name.startswith("MAKE")
     }
     env.update({name: str(value) for name, value in more.items()})

@@ -1,6 +1,7 @@
 """Upstream releases made up for a test: a few small files, at once unpacked."""
 
 import difflib
+import hashlib
 import tarfile
 
 HEADER = "Change the numbered lines, so that the tests have a patch that applies.\n\n"
@@ -60,3 +61,20 @@ def series(repository, line, patches):
     for name, text in patches.items():
         repository.write(f"patches/{line}/{name}", text)
     repository.write(f"patches/{line}/series", "".join(f"{name}\n" for name in patches))
+
+
+def pinned(repository, **sources):
+    """Make the trees what ci/upstream.table has, and put them into the cache.
+
+    The names are release lines: v3_10 for 3.10.
+    """
+    repository.cache.mkdir(exist_ok=True)
+    table = ""
+    for line, tree in sources.items():
+        version = tree.name.removeprefix("postfix-")
+        kept = repository.cache / f"postfix-{version}.tar.gz"
+        pack(tree).rename(kept)
+        digest = hashlib.sha256(kept.read_bytes()).hexdigest()
+        (repository.cache / (kept.name + ".sha256")).write_text(digest + "\n")
+        table += f"{line.replace('_', '.').lstrip('v')}\ttrixie\t{version}\t{digest}\n"
+    repository.write("ci/upstream.table", table)

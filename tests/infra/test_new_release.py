@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from conftest import TOP
-from made_up import HEADER, SMTP, TLS, numbered, pack, patch, release, series, with_lines
+from made_up import (
+    HEADER, SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines,
+)
 
 NO_NETWORK = ("unshare", "--net")
 
@@ -26,6 +28,7 @@ TWO = patch(
 def supported(bare):
     """A repository that supports Postfix 3.10 with two patches."""
     series(bare, "3.10", {"one.patch": ONE, "two.patch": TWO})
+    pinned(bare, v3_10=made(bare, "3.10.13"))
     return bare
 
 
@@ -155,9 +158,31 @@ def replaced(lines, *numbers):
     [
         ((28,), "APPLIES ONLY WITH FUZZ 1, at line 29"),
         ((28, 29), "APPLIES ONLY WITH FUZZ 2, at line 29"),
-        ((30,), "DOES NOT APPLY (line 28 in 3.10)"),
     ],
-    ids=["fuzz-1", "fuzz-2", "fails"],
+    ids=["fuzz-1", "fuzz-2"],
+)
+@pytest.mark.parametrize("version", ["3.12.0", "3.10.99"])
+def test_hunk_that_can_be_merged(supported, version, numbers, says):
+    """The three-way merge has no conflict: the series is complete."""
+    changed = replaced(smtp, *numbers)
+    done = try_on(supported, made(supported, version, smtp=changed), 0)
+    assert hunk(done, SMTP, 2) == says
+    assert "1 files exactly, 1 merged (src/smtp/smtp.c)" in done.stderr
+    assert "All of it was merged" in done.stdout
+    out = f"build/new-release-{version}"
+    where = "patches/3.12" if version == "3.12.0" else out + "/patches"
+    assert supported.read(where + "/one.patch") == patch(
+        (SMTP, changed, with_lines(changed, 10, 30, 50)), header=ONE.split("---")[0]
+    )
+    assert supported.read(where + "/two.patch") == TWO
+    assert supported.read(where + "/series") == "one.patch\ntwo.patch\n"
+    assert not list((supported.path / out).glob("*.rej"))
+    if version == "3.10.99":
+        assert f"- cp {out}/patches/* patches/3.10/" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "numbers, says", [((30,), "DOES NOT APPLY (line 28 in 3.10)")], ids=["fails"]
 )
 def test_hunk_that_does_not_apply(supported, numbers, says):
     """It is left out and kept; those around it are in the series."""
@@ -165,6 +190,9 @@ def test_hunk_that_does_not_apply(supported, numbers, says):
     done = try_on(supported, made(supported, "3.12.0", smtp=changed), 1)
     assert hunk(done, SMTP, 1) == "applies at line 8"
     assert hunk(done, SMTP, 2) == says
+    assert "conflicts with Postfix 3.12.0: src/smtp/smtp.c:31 (in" in done.stderr
+    merged = supported.read("build/new-release-3.12.0/merge-3.12.0/" + SMTP)
+    assert merged.splitlines()[30].startswith("<<<<<<< ")
     assert hunk(done, SMTP, 3).startswith("applies at line ")
     assert hunk(done, TLS, 1) == "applies at line 18"
     assert supported.read("patches/3.12/one.patch") == patch(

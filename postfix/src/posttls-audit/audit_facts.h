@@ -174,6 +174,7 @@ typedef struct AUDIT_FACTS {
     time_t  last;
     struct AUDIT_LOG *logs;
     ARGV   *unknown;			/* records of a later version */
+    int     minor;			/* version that has these */
     ARGV   *notes;			/* file name, what is wrong with it */
 } AUDIT_FACTS;
 

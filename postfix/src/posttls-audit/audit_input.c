@@ -56,7 +56,8 @@
 /*	open. So does the first line of a log when it is not understood.
 /*	The first line of one log continues the last one of another
 /*	when that log ended before this one began, there is none that
-/*	ended later, and both have a host in common.
+/*	ended later, and both have a host in common. Logs that have no
+/*	line with data are in the order of their names.
 /* LICENSE
 /* .ad
 /* .fi
@@ -71,6 +72,7 @@
 #include <sys/stat.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -316,7 +318,7 @@ typedef struct {
 
 static char *keep_fragment(const char *text, size_t len)
 {
-    return (len > 0 && len <= FRAGMENT_MAX && memchr(text, 0, len) == 0 ?
+    return (len <= FRAGMENT_MAX && memchr(text, 0, len) == 0 ?
 	    mystrndup(text, len) : 0);
 }
 
@@ -341,7 +343,7 @@ static int input_line(INPUT *ip, char *text, size_t len)
     AUDIT_LINE line;
     int     is_first = (ip->count == 0 && log->offset == 0);
 
-    if (audit_read_partial(ip->reader)
+    if (audit_read_partial(ip->reader) && len > 0
 	&& (log->tail_text = keep_fragment(text, len)) != 0)
 	return (0);
     ip->count++;
@@ -357,10 +359,12 @@ static int input_line(INPUT *ip, char *text, size_t len)
     if (is_first && line.type == AUDIT_LINE_UNKNOWN
 	&& strlen(STR(copy)) == len
 	&& (log->head_text = keep_fragment(STR(copy), len)) != 0)
-	return (1);
-    audit_learn_line(ip->facts, log, &line, ip->select);
+	 /* it may be the end of a line that was cut */ ;
+    else
+	audit_learn_line(ip->facts, log, &line, ip->select);
     if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
-	show_unknown(ip->path, printable(STR(copy), '?'));
+	show_unknown(ip->path, printable(vstring_str(
+				     vstring_truncate(copy, VERBOSE_LEN)), '?'));
     return (1);
 }
 
@@ -449,7 +453,8 @@ static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
 	vstring_free(input.last);
     if (msg_verbose)
 	msg_info("%s: %lu lines, %lu of them not understood", path,
-		 input.count, facts->lines[AUDIT_LINE_UNKNOWN] - unknown);
+		 input.count, facts->lines[AUDIT_LINE_UNKNOWN] - unknown
+		 + (input.log->head_text != 0));
     audit_read_close(rp);
     return (ok);
 }
@@ -553,32 +558,54 @@ static int common_host(const AUDIT_LOG *one, const AUDIT_LOG *other)
     return (found);
 }
 
+/* is_later - did one log end after the other */
+
+static int is_later(const AUDIT_LOG *one, const AUDIT_LOG *other, int by_name)
+{
+    int     diff = strcmp(one->name, other->name);
+    PERIOD  mine;
+    PERIOD  its;
+
+    /*
+     * Logs that were rotated had the same name.
+     */
+    log_period(one, &mine);
+    log_period(other, &its);
+    if (mine.last && its.last && (by_name == 0 || diff == 0)) {
+	if (mine.last != its.last)
+	    return (mine.last > its.last);
+	if (mine.first != its.first)
+	    return (mine.first > its.first);
+    }
+    return (diff > 0);
+}
+
 /* find_begin - the log whose last line goes on in this one, or null */
 
 static AUDIT_LOG *find_begin(AUDIT_FACTS *facts, const AUDIT_LOG *log)
 {
     AUDIT_LOG *best = 0;
     AUDIT_LOG *try;
-    PERIOD  best_period = {0, 0};
-    PERIOD  period;
     PERIOD  mine;
+    PERIOD  its;
 
     log_period(log, &mine);
     for (try = facts->logs; try; try = try->next) {
 	if (try == log || try->tail_text == 0 || common_host(try, log) == 0)
 	    continue;
-	log_period(try, &period);
-	if (mine.first && period.last > mine.first)
+	log_period(try, &its);
+	if (mine.first && its.last ? its.last > mine.first :
+	    strcmp(try->name, log->name) > 0)
 	    continue;
-	if (best == 0 || period.last > best_period.last
-	    || (period.last == best_period.last
-		&& (period.first > best_period.first
-		    || (period.first == best_period.first
-			&& strcmp(try->name, best->name) > 0
-			&& strcmp(try->name, log->name) < 0)))) {
+
+	/*
+	 * Within the same second the names decide.
+	 */
+	if (mine.first && its.first == mine.first && its.last == mine.last
+	    && strcmp(try->name, log->name) > 0)
+	    continue;
+	if (best == 0 || is_later(try, best, mine.first == 0))
 	    best = try;
-	    best_period = period;
-	}
     }
     return (best);
 }
@@ -619,6 +646,57 @@ static void forget_text(char **text)
     *text = 0;
 }
 
+/* is_understood - does the text make sense without what came before it */
+
+static int is_understood(const AUDIT_LOG *log, const char *text)
+{
+    VSTRING *copy = vstring_strcpy(vstring_alloc(100), text);
+    AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+
+    audit_clock_init(&clock, log->limit);
+    audit_line_parse(&line, &clock, STR(copy), LEN(copy));
+    vstring_free(copy);
+    return (line.type != AUDIT_LINE_UNKNOWN);
+}
+
+/* compare_log_names - alphabetical order */
+
+static int compare_log_names(const void *a, const void *b)
+{
+    return (strcmp((*(AUDIT_LOG **) a)->name, (*(AUDIT_LOG **) b)->name));
+}
+
+/* join_middles - logs that have only the middle of a line */
+
+static void join_middles(AUDIT_FACTS *facts)
+{
+    AUDIT_LOG **list;
+    AUDIT_LOG *log;
+    AUDIT_LOG *begin;
+    char   *text;
+    size_t  count = 0;
+    size_t  n;
+
+    for (log = facts->logs; log; log = log->next)
+	count++;
+    list = (AUDIT_LOG **) mymalloc((count + 1) * sizeof(*list));
+    for (count = 0, log = facts->logs; log; log = log->next)
+	if (log->offset == 0 && log->tail_text
+	    && is_understood(log, log->tail_text) == 0)
+	    list[count++] = log;
+    qsort((void *) list, count, sizeof(*list), compare_log_names);
+    for (n = 0; n < count; n++) {
+	if ((begin = find_begin(facts, list[n])) == 0)
+	    continue;
+	text = concatenate(begin->tail_text, list[n]->tail_text, (char *) 0);
+	forget_text(&begin->tail_text);
+	forget_text(&list[n]->tail_text);
+	begin->tail_text = text;
+    }
+    myfree((void *) list);
+}
+
 /* audit_input_finish - conclusions */
 
 void    audit_input_finish(AUDIT_FACTS *facts, const AUDIT_SELECT *select)
@@ -626,6 +704,7 @@ void    audit_input_finish(AUDIT_FACTS *facts, const AUDIT_SELECT *select)
     AUDIT_LOG *log;
     AUDIT_LOG *begin;
 
+    join_middles(facts);
     for (log = facts->logs; log; log = log->next) {
 	if (log->head_text == 0)
 	    continue;

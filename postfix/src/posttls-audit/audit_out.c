@@ -4,7 +4,8 @@
 /* SUMMARY
 /*	report formatter
 /* SYNOPSIS
-/*	#include "audit_out.h"
+/*	#include "audit_html.h"
+#include "audit_out.h"
 /*
 /*	AUDIT_OUT *audit_out_create(stream, format)
 /*	VSTREAM	*stream;
@@ -20,11 +21,16 @@
 /*	AUDIT_OUT *out;
 /*	const AUDIT_CELL *cells;
 /*
+/*	const char *audit_out_cell(buf, type, cell)
+/*	VSTRING	*buf;
+/*	AUDIT_CELL_TYPE type;
+/*	const AUDIT_CELL *cell;
+/*
 /*	void	audit_out_finish(out)
 /*	AUDIT_OUT *out;
 /* DESCRIPTION
-/*	This module formats tables as text, as JSON, or in Prometheus
-/*	text exposition format.
+/*	This module formats tables as text, as JSON, in Prometheus text
+/*	exposition format, or as HTML with audit_html(3).
 /*
 /*	audit_out_create() prepares for output.
 /*
@@ -34,6 +40,9 @@
 /*	that there are no rows. It may be called more than once, for example to find out how wide the
 /*	columns of a text table must be; thus, rows need not be kept
 /*	in memory.
+/*
+/*	audit_out_cell() formats one cell as text, in the buffer or
+/*	elsewhere.
 /*
 /*	audit_out_finish() completes the output, flushes the stream
 /*	and destroys the handle. It does not close the stream.
@@ -59,6 +68,7 @@
 
 /* Application-specific. */
 
+#include "audit_html.h"
 #include "audit_out.h"
 #include "audit_time.h"
 
@@ -128,10 +138,10 @@ static const char *day_text(VSTRING *buf, time_t when)
     return (STR(buf));
 }
 
-/* text_cell - format cell as text */
+/* audit_out_cell - format cell as text */
 
-static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
-			             const AUDIT_CELL *cell)
+const char *audit_out_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
+			           const AUDIT_CELL *cell)
 {
     switch (type) {
     case AUDIT_CELL_TEXT:
@@ -151,7 +161,7 @@ static const char *text_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 	vstring_strncpy(buf, cell->text, DIGEST_SHORT);
 	return (STR(vstring_strcat(buf, "...")));
     }
-    msg_panic("text_cell: bad type %d", type);
+    msg_panic("audit_out_cell: bad type %d", type);
 }
 
 /* text_width - columns on a terminal, assuming that one character is one */
@@ -224,7 +234,7 @@ static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
     for (n = 0; column[n].name; n++) {
 	if (column[n].heading == 0)
 	    continue;
-	text = text_cell(out->buf, column[n].type, cells + n);
+	text = audit_out_cell(out->buf, column[n].type, cells + n);
 	if (out->measuring == 0)
 	    text_field(out, n, text);
 	else if ((width = text_width(text)) > out->width[n])
@@ -384,7 +394,7 @@ void    audit_out_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 {
     typedef void (*ROW_FN) (AUDIT_OUT *, const AUDIT_CELL *);
     static const ROW_FN actions[] = {
-	text_row, json_row, prometheus_row,
+	text_row, json_row, prometheus_row, audit_html_row,
     };
 
     /*
@@ -407,7 +417,7 @@ void    audit_out_report(AUDIT_OUT *out, const AUDIT_LAYOUT *layout,
 {
     typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *);
     static const REPORT_FN actions[] = {
-	text_report, json_report, prometheus_report,
+	text_report, json_report, prometheus_report, audit_html_report,
     };
 
     out->layout = layout;

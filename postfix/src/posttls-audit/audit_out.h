@@ -60,8 +60,14 @@ typedef struct {
 #define AUDIT_LAYOUT_ALL	(1<<1)	/* not limited to the top N */
 
 typedef enum {
-    AUDIT_OUT_TEXT, AUDIT_OUT_JSON, AUDIT_OUT_PROMETHEUS
+    AUDIT_OUT_TEXT, AUDIT_OUT_JSON, AUDIT_OUT_PROMETHEUS, AUDIT_OUT_HTML
 } AUDIT_OUT_FORMAT;
+
+ /*
+  * Output for people leaves out what says nothing to them.
+  */
+#define AUDIT_OUT_IS_HUMAN(out) \
+	((out)->format == AUDIT_OUT_TEXT || (out)->format == AUDIT_OUT_HTML)
 
 typedef struct {
     VSTREAM *stream;
@@ -87,6 +93,7 @@ extern AUDIT_OUT *audit_out_create(VSTREAM *, AUDIT_OUT_FORMAT);
 extern void audit_out_report(AUDIT_OUT *, const AUDIT_LAYOUT *, AUDIT_OUT_FN,
 			             const void *);
 extern void audit_out_row(AUDIT_OUT *, const AUDIT_CELL *);
+extern const char *audit_out_cell(VSTRING *, AUDIT_CELL_TYPE, const AUDIT_CELL *);
 extern void audit_out_finish(AUDIT_OUT *);
 
 /* LICENSE

@@ -336,7 +336,7 @@ static void report_days(AUDIT_OUT *out, const void *context)
     /*
      * People see the history of one day in the other reports.
      */
-    if (out->format == AUDIT_OUT_TEXT && count > 0
+    if (AUDIT_OUT_IS_HUMAN(out) && count > 0
 	&& rows[0].day->day == rows[count - 1].day->day)
 	count = 0;
     for (n = 0; n < count; n++)
@@ -399,7 +399,7 @@ static void report_lines(AUDIT_OUT *out, const void *context)
 	cells[0].count = (value); \
 	cells[1].text = (name); \
 	cells[2].text = (description); \
-	if (cells[0].count > 0 || out->format != AUDIT_OUT_TEXT) \
+	if (cells[0].count > 0 || !AUDIT_OUT_IS_HUMAN(out)) \
 	    audit_out_row(out, cells); \
     } while (0)
 
@@ -549,7 +549,7 @@ static void count_verdicts(AUDIT_OUT *out, const AUDIT_READY *ready,
 	    total++;
 	}
     }
-    if (total == 0 && out->format == AUDIT_OUT_TEXT)
+    if (total == 0 && AUDIT_OUT_IS_HUMAN(out))
 	return;
     for ( /* void */ ; *verdicts != AUDIT_VERDICT_COUNT; verdicts++) {
 	cells[0].count = counts[*verdicts];
@@ -578,11 +578,11 @@ static void report_prospects(AUDIT_OUT *out, const void *context)
 	AUDIT_VERDICT_COULD, AUDIT_VERDICT_MIXED, AUDIT_VERDICT_CANNOT,
 	AUDIT_VERDICT_FEW, AUDIT_VERDICT_COUNT,
     };
+    static const AUDIT_READY nothing;
 
-    if (HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts)
-	|| out->format != AUDIT_OUT_TEXT)
-	count_verdicts(out, ((const REPORT_CONTEXT *) context)->ready, 0,
-		       verdicts);
+    count_verdicts(out, HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts) ?
+		   ((const REPORT_CONTEXT *) context)->ready : &nothing, 0,
+		   verdicts);
 }
 
 /* compare_certs - earliest end first */

@@ -480,7 +480,8 @@ int     audit_summary_write(VSTREAM *stream, AUDIT_FACTS *facts, int flags)
     writer.hash = 0;
     writer.lines = 0;
     vstream_fprintf(stream, AUDIT_SUMMARY_MAGIC "%d %d\n",
-		    AUDIT_SUMMARY_MAJOR, AUDIT_SUMMARY_MINOR);
+		    AUDIT_SUMMARY_MAJOR, facts->minor > AUDIT_SUMMARY_MINOR ?
+		    facts->minor : AUDIT_SUMMARY_MINOR);
     for (log = facts->logs; log; log = log->next)
 	write_log(&writer, log);
     write_lines(&writer, facts);
@@ -615,6 +616,8 @@ static char *get_raw(AUDIT_SUMMARY *sp, int n)
     if (*from++ != '=')
 	return (0);
     copy = to = mystrdup(from);
+    if (*from == 0)
+	return (copy);				/* not to be written to */
     for ( /* void */ ; *from; from++) {
 	if (*from == '\\' && from[1]) {
 	    from++;
@@ -1008,6 +1011,8 @@ static void read_first(AUDIT_SUMMARY *sp, const char *line)
 	damaged(sp, "made by another version of posttls-audit (format %lu,"
 		" this program has %d)", major, AUDIT_SUMMARY_MAJOR);
     sp->minor = atoi(end);
+    if (IS_CHECK(sp) == 0 && sp->minor > sp->facts->minor)
+	sp->facts->minor = sp->minor;
 }
 
 /* read_last - count and hash of what came before */

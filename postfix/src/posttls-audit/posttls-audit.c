@@ -5,9 +5,10 @@
 /*	Postfix TLS log analyzer
 /* SYNOPSIS
 /* .fi
-/*	\fBposttls-audit\fR [\fB-ehjpPvx\fR] [\fB-m \fInumber\fR]
+/*	\fBposttls-audit\fR [\fB-ehHjpPvVx\fR] [\fB-m \fInumber\fR]
 /*		[\fB-M \fItime\fR] [\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
-/*		[\fB-u \fItime\fR] [\fIfile ...\fR]
+/*		[\fB-S \fIsummary\fR] [\fB-u \fItime\fR]
+/*		[\fB-w \fInumber\fR] [\fIfile ...\fR]
 /* DESCRIPTION
 /*	The \fBposttls-audit\fR(1) command reads mail logs, and reports
 /*	how mail was protected on its way out: at what TLS security
@@ -31,8 +32,12 @@
 /*	regressions; recipients not delivered because of TLS;
 /*	certificates that changed or expire soon; weak spots; problems
 /*	with the input.
-/* .IP \fB-h\fR
+/* .IP "\fB-h\fR, \fB--help\fR"
 /*	Show a summary of the command-line options, and exit.
+/* .IP \fB-H\fR
+/*	Produce one HTML page instead of text, with verdicts and
+/*	proposals, plots over time, and all tables. The page needs no
+/*	script and no other file, and is readable in print.
 /* .IP \fB-j\fR
 /*	Produce one JSON object instead of text. See "JSON OUTPUT" below.
 /* .IP "\fB-m \fInumber\fR (default: 20)"
@@ -42,7 +47,7 @@
 /*	The time over which these deliveries must be spread: from the
 /*	first to the last one that was verified. Specify a number with
 /*	one of the time units of option \fB-s\fR, or 0.
-/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-j\fR 0)"
+/* .IP "\fB-n \fInumber\fR (default: 20, with \fB-H\fR 100, with \fB-j\fR 0)"
 /*	The maximal number of rows in a report that grows with the number
 /*	of destinations or servers. Specify 0 for all rows.
 /* .IP \fB-p\fR
@@ -69,12 +74,24 @@
 /*	the Postfix time units s (seconds), m (minutes), h (hours), d
 /*	(days), w (weeks).
 /*	Use this option to look at the time after a repair.
+/* .IP "\fB-S \fIsummary\fR"
+/*	Go on from a summary file: read only what the named logs have
+/*	that was not read before, add summaries that are named instead of
+/*	logs, report everything, and replace the file. It is made
+/*	when it does not exist. When no file is named, the summary is
+/*	only reported. See "SUMMARY FILES" below. The options \fB-r\fR,
+/*	\fB-s\fR and \fB-u\fR cannot be used with it.
 /* .IP "\fB-u \fItime\fR"
 /*	Consider only lines logged before (until) this time.
 /* .IP \fB-v\fR
 /*	Enable verbose logging: show the first lines that are not
 /*	understood, and how much was read from every file. Multiple
 /*	\fB-v\fR options show more lines.
+/* .IP \fB-V\fR
+/*	Show the version, and exit.
+/* .IP "\fB-w \fInumber\fR (default: the number of processors)"
+/*	Read logs with up to this number of processes, when several are
+/*	named.
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
@@ -234,6 +251,60 @@
 /*	where nothing follows from the log, there is no entry. The log
 /*	does not have attributes such as \fBmatch\fR or \fBprotocols\fR,
 /*	so do not replace your table; update it.
+/* SUMMARY FILES
+/* .ad
+/* .fi
+/*	A summary has what was learned from logs. It may be named
+/*	wherever a log may be named, and summaries add up: it makes no
+/*	difference if logs of several hosts, or parts of a log, are read
+/*	at once or are summarized one by one, in any order. Two summaries
+/*	that have the same log are not added; one that has
+/*	nothing new is skipped.
+/*
+/*	A log is known by its content: its first bytes, and the bytes
+/*	before the place where reading ended. It may be renamed and
+/*	compressed, or copied and truncated, without being read twice.
+/*	A last line that is not complete is read again.
+/*
+/*	The file is replaced as a whole after all logs were read. When
+/*	that is not possible, or when the command is interrupted, the old
+/*	file stays, and the next run reads what this one has read. Two
+/*	runs at the same time wait for each other.
+/*
+/*	Lines about the same message are joined across logs that are no
+/*	more than 40 days older than the latest one. A line that was cut
+/*	is joined with the first line of the next log in the order of
+/*	time that has a host in common with it.
+/*
+/*	The format is text. The first line has a version,
+/*	"\fBposttls-audit summary 1 0\fR"; the second number becomes larger
+/*	when records are added that an older program need not know,
+/*	and which it keeps. Every other line is a record: its name, and
+/*	fields that are separated by tab characters. A time is in seconds
+/*	since 1970; where there are a first and a last one, the second
+/*	field has the difference.
+/* .nf
+/*	log	name, modification time, offset, length and hash of the first
+/*		bytes, length and hash of the bytes before the offset,
+/*		first line when not understood, last line when incomplete
+/*	host	name, lines with data, first and last time
+/*	group	lines of one process that may go on in another log: flags,
+/*		first and last line number, queue ID, process, relay
+/*	event	one of these lines
+/*	period	first and last time
+/*	lines	kind, number
+/*	count	table, first and last time, deliveries, events, key
+/*	day	days since 1970, deliveries, events
+/*	dest	kind, name
+/*	state	host, policy, weakest fallback level, deliveries, verified,
+/*		secure, warnings, first and last time, the same of verified
+/*		deliveries, the same of failures, time of the last known
+/*		reason, reason, weeks since 1970:verified:failed
+/*	relay	name, last time, connections by authentication result
+/*	digest	kind, first and last time, digest
+/*	cert	last time, end of validity, kind, destination, relay
+/*	end	number of records, hash
+/* .fi
 /* JSON OUTPUT
 /* .ad
 /* .fi
@@ -423,12 +494,14 @@
 /* Application-specific. */
 
 #include "audit_facts.h"
+#include "audit_html.h"
 #include "audit_input.h"
 #include "audit_out.h"
 #include "audit_policy.h"
 #include "audit_report.h"
 #include "audit_store.h"
 #include "audit_verdict.h"
+#include "audit_version.h"
 #include "audit_work.h"
 
 #define STR	vstring_str
@@ -437,26 +510,28 @@
 #define EXIT_ERROR	2
 
 #define DEF_TOP		20
+#define DEF_HTML_TOP	100
 #define DEF_MINIMUM	20
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
 
-#define OPTIONS		"ehjm:M:n:pPr:s:S:u:vw:x"
+#define OPTIONS		"ehHjm:M:n:pPr:s:S:u:vVw:x"
 
  /*
   * What to produce.
   */
 typedef enum {
-    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_POLICY
+    WANT_TEXT, WANT_JSON, WANT_PROMETHEUS, WANT_HTML, WANT_POLICY
 } AUDIT_WANT;
 
 static const char help_text[] = "\
 usage: posttls-audit [options] [file ...]\n\
 Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
-plain or compressed; the default is the standard input.\n\
+plain or compressed, and summaries made with -S; the default is the standard input.\n\
 \n\
   -e          problems only\n\
-  -h          this text\n\
+  -h, --help  this text\n\
+  -H          one HTML page instead of text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
   -M time     and the time over which they must be spread (default: 7d)\n\
@@ -465,8 +540,11 @@ plain or compressed; the default is the standard input.\n\
   -P          TLS policy table entries instead of text\n\
   -r pattern  only matching relays, nexthops or recipient domains (repeatable)\n\
   -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
+  -S summary  go on from this summary file, and replace it\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
+  -V          version\n\
+  -w number   read several files at once (default: one for each processor)\n\
   -x          exit status 1 when a TLS policy was not met\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
@@ -520,6 +598,25 @@ static int processors(void)
     return (count > 0 ? (int) count : 1);
 }
 
+/* show_help - option -h */
+
+static NORETURN show_help(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
+/* show_version - option -V */
+
+static NORETURN show_version(void)
+{
+    vstream_fprintf(VSTREAM_OUT, "posttls-audit %s (Postfix %s)\n",
+		    TLS_AUDIT_VERSION, MAIL_VERSION_NUMBER);
+    (void) vstream_fflush(VSTREAM_OUT);
+    exit(0);
+}
+
 MAIL_VERSION_STAMP_DECLARE;
 
 /* main - the main program */
@@ -566,19 +663,22 @@ int     main(int argc, char **argv)
 
 #define WANT(what) do { \
 	if (want != WANT_TEXT && want != (what)) \
-	    msg_fatal_status(EXIT_ERROR, "specify one of -j, -p and -P"); \
+	    msg_fatal_status(EXIT_ERROR, "specify one of -H, -j, -p and -P"); \
 	want = (what); \
     } while (0)
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+	show_help();
     while ((ch = GETOPT(argc, argv, OPTIONS)) > 0) {
 	switch (ch) {
 	case 'e':
 	    problems_only = 1;
 	    break;
 	case 'h':
-	    vstream_fprintf(VSTREAM_OUT, "%s", help_text);
-	    (void) vstream_fflush(VSTREAM_OUT);
-	    exit(0);
+	    show_help();
+	case 'H':
+	    WANT(WANT_HTML);
+	    break;
 	case 'j':
 	    WANT(WANT_JSON);
 	    break;
@@ -614,6 +714,8 @@ int     main(int argc, char **argv)
 	case 'v':
 	    msg_verbose++;
 	    break;
+	case 'V':
+	    show_version();
 	case 'w':
 	    if ((workers = number_option(optarg)) < 1)
 		msg_fatal_status(EXIT_ERROR, "bad number of workers: %s", optarg);
@@ -661,10 +763,16 @@ int     main(int argc, char **argv)
     } else {
 	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
 			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
+			       want == WANT_HTML ? AUDIT_OUT_HTML :
 			       AUDIT_OUT_TEXT);
-	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP : 0);
+	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP :
+		    want == WANT_HTML ? DEF_HTML_TOP : 0);
 	out->problems_only = problems_only;
+	if (want == WANT_HTML)
+	    audit_html_start(out, facts, ready);
 	audit_report(out, facts, ready);
+	if (want == WANT_HTML)
+	    audit_html_end(out);
 	audit_out_finish(out);
     }
     if (vstream_ferror(VSTREAM_OUT))
