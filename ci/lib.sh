@@ -36,6 +36,34 @@ case $TOP in
 	"cannot handle: $TOP";;
 esac
 
+# need_state - make the directory for what the programs remember, and for work
+
+need_state() {
+    mkdir -p "$STATE" 2>/dev/null && [ -w "$STATE" ] && [ -w "$BUILD" ] ||
+	die "cannot write in $BUILD: it is read-only, or somebody else's"
+}
+
+# lock - NUMBER FILE: wait until nobody else has the file locked, and lock it
+#
+# As file descriptor NUMBER, until the program ends.
+
+lock() {
+    if [ -e "$2" ]; then
+	[ -w "$2" ]
+    else
+	[ -w "${2%/*}" ]
+    fi || die "cannot write $2: it is read-only, or somebody else's"
+    eval "exec $1>\"\$2\"" && flock "$1"
+}
+
+# work_directory - NAME: a new directory in $STATE, as TMP; goes away at the end
+
+work_directory() {
+    TMP=$(mktemp -d "$STATE/$1.XXXXXX" 2>/dev/null) ||
+	die "cannot write in $STATE: it is full, read-only, or somebody else's"
+    cleanup_on_exit "$TMP"
+}
+
 # cleanup_on_exit - remove a temporary file or tree however the program ends
 #
 # A signal must end in `exit', or the EXIT trap is not run.
@@ -105,6 +133,15 @@ nearest_series() {
 	fi
     done
     echo "${below:-$above}"
+}
+
+# is_near - RELEASE: may a series be carried over to it?
+
+is_near() {
+    for line in $(supported_releases); do
+	[ "${line%%.*}" != "${1%%.*}" ] || return 0
+    done
+    return 1
 }
 
 # require_supported - RELEASE: stop unless there is a series for it

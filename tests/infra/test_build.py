@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import clean_environment
+from conftest import ORDINARY_USER, clean_environment
 
 TREE = "build/postfix-3.10.13"
 
@@ -129,12 +129,54 @@ def test_clean_keeps_the_cache(repository):
 
 @pytest.mark.parametrize(
     "program",
-    ["fetch-upstream", "prepare", "build", "series", "sandbox", "need", "check", "demo"],
+    ["fetch-upstream", "prepare", "build", "series", "carry", "new-release", "sandbox",
+     "need", "check", "demo", "deb"],
 )
 def test_help(repository, program):
     done = repository.ok("sh", "ci/" + program, "--help")
     assert done.stdout.startswith("usage: ci/" + program)
     assert not (repository.path / "build").exists()
+
+
+PROGRAMS = [
+    ("ci/build", "update"), ("ci/prepare",), ("ci/series", "patch"), ("ci/series", "lint"),
+]
+
+
+def one_line(repository, message, *command, prefix):
+    """An error of ours, and nothing that a shell or mktemp(1) says."""
+    done = repository.fails(message, *command, prefix=prefix)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("command", PROGRAMS, ids=" ".join)
+def test_tree_of_somebody_else(repository, command):
+    """Nothing can be written; or only what was made before cannot."""
+    repository.open_to_all()
+    one_line(repository, "cannot write in", *command, prefix=ORDINARY_USER)
+    repository.write("build/.state/build.lock", "")
+    repository.write("build/.state/prepare.lock", "")
+    one_line(repository, "cannot write in", *command, prefix=ORDINARY_USER)
+    for directory in ("build", "build/.state"):
+        (repository.path / directory).chmod(0o777)
+    if command != ("ci/series", "lint"):
+        (repository.path / "postfix").chmod(0o777)
+        repository.cache.chmod(0o777)
+        done = repository.run(*command, prefix=ORDINARY_USER)
+        assert ".lock: it is read-only, or somebody else's" in done.stderr
+        assert "ermission denied" not in done.stderr
+
+
+@pytest.mark.parametrize("command", PROGRAMS, ids=" ".join)
+def test_read_only_tree(repository, command):
+    """Also for the superuser."""
+    script = 'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD" && exec "$@"'
+    one_line(repository, "cannot write in", *command,
+             prefix=("unshare", "-m", "sh", "-c", script, "sh"))
+
+
+def test_option_without_its_value(repository):
+    repository.fails("--without needs a type of table", "ci/installed-layout", "--without")
 
 
 def test_make_help(repository):

@@ -1,6 +1,6 @@
 """ci/carry: the nearest series, on a release that it was not made against."""
 
-import os
+import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -134,9 +134,19 @@ def test_pinned_source_that_is_not_there(supported):
     done = supported.fails("the archive of trixie cannot be reached", "ci/carry", tree,
                            prefix=NO_NETWORK)
     assert "needs patches/3.7 merged, and that needs the source of 3.7.11" in done.stderr
+    assert "3.7.11.tar.gz ci/prepare --upstream provides it" in done.stderr
     state = supported.path / "build/.state"
     assert not list(state.glob("carr*.[A-Za-z0-9]*-*"))
     assert not list((supported.path / "build").glob("merge-*"))
+
+    given = pack(supported.path.parent / "postfix-3.7.11")
+    digest = hashlib.sha256(given.read_bytes()).hexdigest()
+    table = supported.read("ci/upstream.table").splitlines()
+    supported.write("ci/upstream.table", "\n".join(
+        line.rpartition("\t")[0] + "\t" + digest if line.startswith("3.7\t") else line
+        for line in table) + "\n")
+    supported.ok("ci/prepare", "--upstream", POSTFIX_SOURCE=given, prefix=NO_NETWORK)
+    assert "1 merged" in supported.ok("ci/carry", tree, prefix=NO_NETWORK).stderr
 
 
 @pytest.mark.parametrize("version", ["4.0.0", "2.11.3"])
@@ -198,7 +208,7 @@ def test_real_series_whose_surroundings_have_changed(real, sources, tmp_path, li
         ],
         "mantools/postlink": [
             ('    s;\\bsmtpd_enforce_tls\\b;', '    s;\\bnew_in_this\\b;x;g;\n    s;\\bsmtpd_enforce_tls\\b;')],
-        "RELEASE_NOTES": [("\nLicense change\n", "\nLicense changed\n")],
+        "RELEASE_NOTES": [("IPL can continue with that license.", "IPL can go on.")],
     })
     done = real.ok("ci/prepare", RELEASE="", POSTFIX_SOURCE=tree, timeout=900)
     assert "1 merged (src/smtp/smtp.c)" in done.stderr

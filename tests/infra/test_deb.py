@@ -97,9 +97,15 @@ def test_newest_is_taken_and_kept_offline(show, bare, archive):  # noqa: F811
     assert "warning: not all indexes could be renewed" in done.stderr
 
 
-def test_line_without_series(show, bare):
-    show(version="3.9.1", check=lambda *command, **more: bare.fails(
-        "Postfix 3.9 is not supported", *command, **more))
+def test_line_without_series(show):
+    """The nearest one is carried over, when the packages are made."""
+    debian, ours = show(version="3.9.1")
+    assert debian == "3.9.1-1" and below(debian, ours)
+
+
+def test_line_that_is_too_far(show, bare):
+    show(version="4.0.1", check=lambda *command, **more: bare.fails(
+        "Postfix 4.0.1-1, which is too far from what is supported", *command, **more))
 
 
 def test_other_line_was_asked_for(show, bare):

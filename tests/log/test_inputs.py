@@ -12,8 +12,8 @@ import subprocess
 
 import pytest
 
-from test_posttls_audit import (ERROR, GOOD, MATRIX_LOG, RELAY, SOURCE, STAMP, audit,
-                                lines_of, report, run)
+from test_posttls_audit import (GOOD, MATRIX_LOG, PROGRAM, RELAY, SOURCE, STAMP, audit,
+                                environment, lines_of, report, run)
 
 UTC = datetime.timezone.utc
 LINE = re.compile(r"(\S+) (\S+) ([^:\[ ]+)(?:\[(\d+)\])?: (.*)\n")
@@ -176,9 +176,8 @@ def test_time_zone_by_name(tmp_path):
     text = "".join(GOOD.replace(STAMP, f"{stamp} mx1") for stamp in when)
     path = tmp_path / "log"
     path.write_text(text)
-    import test_posttls_audit as base
-    env = dict(base.environment(), TZ="Europe/Berlin")
-    done = subprocess.run([base.PROGRAM, "-j", path], capture_output=True, env=env, check=True)
+    env = dict(environment(), TZ="Europe/Berlin")
+    done = subprocess.run([PROGRAM, "-j", path], capture_output=True, env=env, check=True)
     assert [row["time"] for row in json.loads(done.stdout)["period"]] \
         == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
 
@@ -243,3 +242,17 @@ def test_not_a_record(text):
 def test_verbose_shows_what_is_not_understood():
     done = run("-v", text='{"log":"x\\n"}\n')
     assert b'not understood: {"log":"x\\n"}' in done.stderr
+
+
+# The program by itself.
+
+def test_runs_without_postfix():
+    """From the build tree, and where there is no Postfix."""
+    env = {"PATH": "/usr/bin:/bin"}
+    for option, shown in (("-V", rb"posttls-audit \d+\.\d+ \(Postfix \d+\.\d+.*\)\n"),
+                          ("--help", rb"(?s)usage: .*--help.*"), ("-h", rb"(?s)usage: .*")):
+        done = subprocess.run([PROGRAM, option], env=env, capture_output=True, check=True)
+        assert re.fullmatch(shown, done.stdout) and done.stderr == b""
+    needs = subprocess.run(["ldd", PROGRAM], env=env, stdout=subprocess.PIPE, text=True,
+                           check=True).stdout
+    assert "libpostfix" not in needs and "not found" not in needs
