@@ -236,16 +236,6 @@ static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path)
     return (1);
 }
 
-/* is_at_place - go to where reading ended */
-
-static int is_at_place(AUDIT_READER *rp, const AUDIT_LOG *log)
-{
-    uint64_t hash;
-
-    return (audit_read_skip(rp, log->offset, &hash, log->tail_len)
-	    && hash == log->tail_hash);
-}
-
 /* has_head - does the log begin like this */
 
 static int has_head(const AUDIT_LOG *log, const char *head, size_t len)
@@ -257,14 +247,21 @@ static int has_head(const AUDIT_LOG *log, const char *head, size_t len)
 /* find_log - find what is known about a log, and go to where reading ended */
 
 static AUDIT_LOG *find_log(AUDIT_FACTS *facts, AUDIT_READER **rp,
-			           const char *path, VSTRING *head, int flags)
+			           const char *path, VSTRING *head, int flags,
+			           int *is_old)
 {
     AUDIT_LOG *log;
+    uint64_t hash;
 
     for (log = facts->logs; log; log = log->next) {
 	if (has_head(log, STR(head), LEN(head)) == 0)
 	    continue;
-	if (is_at_place(*rp, log))
+
+	/*
+	 * An earlier copy has nothing that is new.
+	 */
+	*is_old = (audit_read_skip(*rp, log->offset, &hash, log->tail_len) == 0);
+	if (*is_old || hash == log->tail_hash)
 	    return (log);
 
 	/*
@@ -423,15 +420,20 @@ static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     INPUT   input;
     unsigned long nul_lines = facts->lines[AUDIT_LINES_NULL];
     unsigned long unknown = facts->lines[AUDIT_LINE_UNKNOWN];
+    int     is_old = 0;
     int     ok;
 
     memset((void *) &input, 0, sizeof(input));
     if (flags & AUDIT_INPUT_RESUME) {
-	input.log = find_log(facts, &rp, path, head, flags);
+	input.log = find_log(facts, &rp, path, head, flags, &is_old);
 	if (rp == 0) {
 	    audit_input_note(facts, path, "cannot read it again: %s",
 			     strerror(errno));
 	    return (0);
+	}
+	if (is_old) {
+	    audit_read_close(rp);
+	    return (1);
 	}
 	if (audit_read_is_plain(rp) == 0)
 	    input.last = vstring_alloc(100);
