@@ -536,7 +536,7 @@ def test_policy_table_is_not_forged(name):
 @pytest.mark.parametrize("text, code", [
     (GOOD, OK), (BAD, FALLBACK), (warning(), FALLBACK), (status("secure:may"), FALLBACK),
     (status("may:none"), OK), (status("(dane:may)"), OK), (status("!secure"), FALLBACK),
-    ("", OK),
+    ("", FALLBACK),
 ])
 def test_exit_status(text, code):
     run("-x", text=text, status=code)
@@ -753,7 +753,8 @@ def test_truncated_gzip(tmp_path):
     for size in range(3, len(whole), 97):
         path.write_bytes(whole[:size])
         result = report(path, status=ERROR)
-        assert [row["problem"] for row in result["notes"]] \
+        assert [row["problem"] for row in result["notes"]
+                if "understood" not in row["problem"]] \
             == ["gzip file is truncated; using what was read"]
         counts.append(lines_of(result)["audit"])
     assert counts == sorted(counts) and counts[-1] > 400

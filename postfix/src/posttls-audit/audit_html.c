@@ -328,7 +328,7 @@ static unsigned long count_verdicts(const AUDIT_READY *ready,
 
     for (row = ready->rows; row < ready->rows + ready->count; row++)
 	count += (row->verdict == vp->verdict
-		  && audit_readiness_has_policy(row) == vp->has_policy);
+		  && (audit_readiness_has_policy(row) != 0) == vp->has_policy);
     return (count);
 }
 

@@ -90,6 +90,7 @@
 
 #include "audit_input.h"
 #include "audit_read.h"
+#include "audit_silence.h"
 #include "audit_summary.h"
 
 #define STR	vstring_str
@@ -388,12 +389,17 @@ static void input_lines(INPUT *ip)
 
 /* input_notes - what is wrong with a log, zero if it is damaged */
 
-static int input_notes(INPUT *ip, unsigned long nul_lines)
+static int input_notes(INPUT *ip, unsigned long unknown,
+		               unsigned long nul_lines)
 {
     AUDIT_FACTS *facts = ip->facts;
     AUDIT_READER *rp = ip->reader;
     int     ok = (audit_read_problem(rp) == 0);
 
+    if (AUDIT_SILENCE_MOSTLY(unknown, ip->count))
+	audit_input_note(facts, ip->path, "%lu of %lu lines were not "
+			 "understood; is this a mail log? (option -v shows "
+			 "some)", unknown, ip->count);
     if (ok == 0)
 	audit_input_note(facts, ip->path, "%s", audit_read_problem(rp));
     if (audit_read_overlong(rp) > 0)
@@ -448,15 +454,17 @@ static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     input.log->limit = audit_read_mtime(rp);
     input_lines(&input);
     end_progress();
-    ok = input_notes(&input, facts->lines[AUDIT_LINES_NULL] - nul_lines);
+    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown
+	+ (input.log->head_text != 0);
+    ok = input_notes(&input, unknown,
+		     facts->lines[AUDIT_LINES_NULL] - nul_lines);
     if (flags & AUDIT_INPUT_RESUME)
 	set_identity(input.log, path, head, input.count ? input.last : 0);
     if (input.last)
 	vstring_free(input.last);
     if (msg_verbose)
 	msg_info("%s: %lu lines, %lu of them not understood", path,
-		 input.count, facts->lines[AUDIT_LINE_UNKNOWN] - unknown
-		 + (input.log->head_text != 0));
+		 input.count, unknown);
     audit_read_close(rp);
     return (ok);
 }

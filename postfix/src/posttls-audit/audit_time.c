@@ -342,7 +342,7 @@ static int parse_hourly(AUDIT_CLOCK *clock, const char *stamp, size_t len,
     const char *cp = stamp + hour_len;
     long    seconds;
     long    offset = 0;
-    time_t  when;
+    time_t  when = 0;
 
     if (clock->cached_len != hour_len
 	|| memcmp(clock->cached_hour, stamp, hour_len) != 0) {
@@ -417,7 +417,7 @@ static int parse_unix(const char *stamp, time_t *result)
 int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 			         time_t *result)
 {
-    time_t  when;
+    time_t  when = 0;
 
     if (IS_SYSLOG(stamp, len) || IS_ISO(stamp, len) ?
 	parse_hourly(clock, stamp, len, &when) == 0 :

@@ -95,7 +95,9 @@
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
-/*	recipients were not delivered because of TLS.
+/*	recipients were not delivered because of TLS. Also when there
+/*	is nothing to report about: no line was understood, or none
+/*	says how a delivery was made.
 /* .PP
 /*	When the standard error is a terminal, progress is shown there.
 /* LOG FORMATS
@@ -432,7 +434,8 @@
 /*	what could be read is used.
 /*
 /*	The exit status is 0 in case of success, 1 when option \fB-x\fR
-/*	is specified and a TLS policy was not met, and 2 when an option is
+/*	is specified and a TLS policy was not met or nothing is known
+/*	about deliveries, and 2 when an option is
 /*	bad or a file could not be read.
 /* BUGS
 /*	A traditional time stamp has no year. It is taken to be the latest
@@ -499,6 +502,7 @@
 #include "audit_out.h"
 #include "audit_policy.h"
 #include "audit_report.h"
+#include "audit_silence.h"
 #include "audit_store.h"
 #include "audit_verdict.h"
 #include "audit_version.h"
@@ -515,6 +519,8 @@
 #define DEF_SPAN	(7 * 86400L)
 #define NO_TOP		(-1)
 
+#define ALL_INPUT	"all input"	/* instead of a file name */
+
 #define OPTIONS		"ehHjm:M:n:pPr:s:S:u:vVw:x"
 
  /*
@@ -530,7 +536,7 @@ Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
 plain or compressed, and summaries made with -S; the default is the standard input.\n\
 \n\
   -e          problems only\n\
-  -h, --help  this text\n\
+  -h          this text, as does --help\n\
   -H          one HTML page instead of text\n\
   -j          JSON instead of text\n\
   -m number   deliveries needed for the verdict \"enforce\" (default: 20)\n\
@@ -545,9 +551,20 @@ plain or compressed, and summaries made with -S; the default is the standard inp
   -v          verbose, show lines that are not understood\n\
   -V          version\n\
   -w number   read several files at once (default: one for each processor)\n\
-  -x          exit status 1 when a TLS policy was not met\n\
+  -x          exit status 1 when a TLS policy was not met, or nothing is known\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
+
+/* comment_notes - problems with the input, where output has no place for them */
+
+static void comment_notes(const AUDIT_FACTS *facts)
+{
+    char  **cpp;
+
+    for (cpp = facts->notes->argv; *cpp; cpp += 2)
+	vstream_fprintf(VSTREAM_OUT, "# %s: %s\n", printable(cpp[0], '?'),
+			printable(cpp[1], '?'));
+}
 
 /* number_option - parse non-negative number */
 
@@ -629,6 +646,7 @@ int     main(int argc, char **argv)
     AUDIT_LIMITS limits;
     AUDIT_OUT *out;
     AUDIT_WANT want = WANT_TEXT;
+    const char *silence;
     struct stat st;
     int     problems_only = 0;
     int     check_fallbacks = 0;
@@ -757,6 +775,13 @@ int     main(int argc, char **argv)
     audit_input_finish(facts, &select);
     audit_facts_trim(facts);
     ready = audit_ready_create(facts, &limits);
+    if ((silence = audit_silence(facts)) != 0) {
+	msg_warn("%s", silence);
+	argv_insert_one(facts->notes, 0, silence);
+	argv_insert_one(facts->notes, 0, ALL_INPUT);
+    }
+    if (want == WANT_POLICY || want == WANT_PROMETHEUS)
+	comment_notes(facts);
 
     if (want == WANT_POLICY) {
 	audit_policy(VSTREAM_OUT, ready);
@@ -779,5 +804,6 @@ int     main(int argc, char **argv)
 	msg_fatal_status(EXIT_ERROR, "write error: %m");
 
     exit(ok == 0 ? EXIT_ERROR :
-	 check_fallbacks && audit_report_problems(facts) > 0 ? EXIT_FALLBACK : 0);
+	 check_fallbacks && (silence || audit_report_problems(facts) > 0) ?
+	 EXIT_FALLBACK : 0);
 }
