@@ -571,7 +571,7 @@ def test_help_is_complete():
     text = run("-h").stdout.decode()
     manual = source[:source.index("--*/")]
     for letter in letters:
-        assert re.search(rf"^  -{letter} ", text, re.M), letter
+        assert re.search(rf"^  -{letter}[ ,]", text, re.M), letter
         assert re.search(rf'\.IP "?\\fB-{letter}(\\fR| )', manual), letter
 
 

@@ -157,7 +157,7 @@ void    audit_event_audit(AUDIT_FACTS *facts, const char *host,
 	    state->secure += ep->count;
     }
     if (ep->expires)
-	audit_facts_cert(facts, ep->relay, dest->name, ep->last, ep->expires);
+	audit_facts_cert(facts, ep->relay, dest, ep->last, ep->expires);
 }
 
 /* audit_event_status - delivery status with TLS level */

@@ -33,7 +33,7 @@
 /*	void	audit_facts_cert(facts, relay, dest, seen, expires)
 /*	AUDIT_FACTS *facts;
 /*	AUDIT_RELAY *relay;
-/*	const char *dest;
+/*	const AUDIT_DEST *dest;
 /*	time_t	seen;
 /*	time_t	expires;
 /*
@@ -190,6 +190,7 @@ AUDIT_FACTS *audit_facts_create(void)
     facts->relays = htable_create(1000);
     facts->certs = htable_create(100);
     facts->words = htable_create(100);
+    facts->unknown = argv_alloc(1);
     facts->notes = argv_alloc(2);
     return (facts);
 }
@@ -371,21 +372,23 @@ void    audit_state_delivery(AUDIT_STATE *state, int verified, unsigned count,
 /* audit_facts_cert - end of validity */
 
 void    audit_facts_cert(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
-		            const char *dest, time_t seen, time_t expires)
+		            const AUDIT_DEST *dest, time_t seen, time_t expires)
 {
     static VSTRING *buf;
     AUDIT_CERT *cert = relay->cert;
     HTABLE_INFO *info;
 
-    if (cert == 0 || strcmp(cert->dest, dest) != 0) {
+    if (cert == 0 || cert->dest != dest) {
 	if (buf == 0)
 	    buf = vstring_alloc(100);
-	vstring_sprintf(buf, "%s" AUDIT_KEY_SEPARATOR "%s", dest, relay->name);
+	vstring_sprintf(buf, "%s%s" AUDIT_KEY_SEPARATOR "%s",
+			dest->kind == AUDIT_DEST_RELAY ? HOST_PREFIX : "",
+			dest->name, relay->name);
 	if ((info = htable_locate(facts->certs, STR(buf))) == 0) {
 	    cert = (AUDIT_CERT *) mymalloc(sizeof(*cert));
 	    memset((void *) cert, 0, sizeof(*cert));
 	    cert->dest = dest;
-	    cert->relay = relay->name;
+	    cert->relay = relay;
 	    info = htable_enter(facts->certs, STR(buf), (void *) cert);
 	}
 	cert = relay->cert = (AUDIT_CERT *) info->value;

@@ -139,8 +139,8 @@ typedef struct {
   * The certificate that was last seen for a destination at a server.
   */
 typedef struct AUDIT_CERT {
-    const char *dest;
-    const char *relay;
+    const AUDIT_DEST *dest;
+    const AUDIT_RELAY *relay;
     time_t  seen;
     time_t  expires;
 } AUDIT_CERT;
@@ -173,6 +173,8 @@ typedef struct AUDIT_FACTS {
     time_t  first;
     time_t  last;
     struct AUDIT_LOG *logs;
+    ARGV   *unknown;			/* records of a later version */
+    int     minor;			/* version that has these */
     ARGV   *notes;			/* file name, what is wrong with it */
 } AUDIT_FACTS;
 
@@ -182,7 +184,7 @@ extern AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *, const char *, AUDIT_DEST_KIND
 extern AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *, const char *);
 extern AUDIT_DEST *audit_facts_host(AUDIT_FACTS *, AUDIT_RELAY *);
 extern AUDIT_STATE *audit_facts_state(AUDIT_DEST *, const char *, int);
-extern void audit_facts_cert(AUDIT_FACTS *, AUDIT_RELAY *, const char *, time_t, time_t);
+extern void audit_facts_cert(AUDIT_FACTS *, AUDIT_RELAY *, const AUDIT_DEST *, time_t, time_t);
 extern void audit_facts_trim(AUDIT_FACTS *);
 
 extern void audit_state_week(AUDIT_STATE *, unsigned, unsigned, unsigned);

@@ -11,6 +11,11 @@
 /*	const char *name;
 /*	time_t	limit;
 /*
+/*	AUDIT_LOG *audit_log_find(facts, head_len, head_hash)
+/*	AUDIT_FACTS *facts;
+/*	size_t	head_len;
+/*	uint64_t head_hash;
+/*
 /*	void	audit_log_open(facts, log)
 /*	AUDIT_FACTS *facts;
 /*	AUDIT_LOG *log;
@@ -30,6 +35,10 @@
 /*	void	audit_group_add(group, event)
 /*	AUDIT_GROUP *group;
 /*	const AUDIT_EVENT *event;
+/*
+/*	void	audit_groups_settle(facts, before)
+/*	AUDIT_FACTS *facts;
+/*	time_t	before;
 /*
 /*	void	audit_groups_finish(facts)
 /*	AUDIT_FACTS *facts;
@@ -65,7 +74,8 @@
 /*	For this it makes no difference where a log was cut, as the gap
 /*	is counted across logs.
 /*
-/*	audit_log_create() adds a log. audit_log_open() begins reading
+/*	audit_log_create() adds a log, and audit_log_find() finds the one
+/*	with these first bytes. audit_log_open() begins reading
 /*	it, or goes on. audit_log_close() ends this; what is not open is
 /*	turned into facts.
 /*
@@ -76,7 +86,9 @@
 /*	audit_group_add() copies an event into a group.
 /*
 /*	audit_groups_finish() turns everything into facts that is still
-/*	open. After that no log can be added.
+/*	open. After that no log can be added. audit_groups_settle() does
+/*	this with hosts and logs that end before the specified time: no
+/*	other log from that time is expected.
 /*
 /*	The auxiliary functions are for reading logs from a summary:
 /*	they find or make a host, make a group, and add it to those of
@@ -347,6 +359,20 @@ AUDIT_LOG *audit_log_create(AUDIT_FACTS *facts, const char *name, time_t limit)
     log->hosts = htable_create(1);
     log->next = facts->logs;
     facts->logs = log;
+    return (log);
+}
+
+/* audit_log_find - find log with these first bytes */
+
+AUDIT_LOG *audit_log_find(AUDIT_FACTS *facts, size_t head_len,
+			          uint64_t head_hash)
+{
+    AUDIT_LOG *log;
+
+    for (log = facts->logs; log; log = log->next)
+	if (log->head_len > 0 && log->head_len == head_len
+	    && log->head_hash == head_hash)
+	    break;
     return (log);
 }
 
@@ -689,32 +715,49 @@ static size_t finish_host(AUDIT_FACTS *facts, HOST_LOG *logs, size_t count)
     return (n);
 }
 
-/* audit_groups_finish - conclusions from what is open */
+/* list_host_logs - hosts in logs that are settled, sorted */
 
-void    audit_groups_finish(AUDIT_FACTS *facts)
+static HOST_LOG *list_host_logs(AUDIT_FACTS *facts, time_t before, size_t *count)
 {
     HOST_LOG *logs;
     AUDIT_LOG *log;
+    AUDIT_HOST *host;
     HTABLE_INFO **list;
     HTABLE_INFO **ht;
-    size_t  count = 0;
-    size_t  n = 0;
+    size_t  size = 0;
 
+    *count = 0;
     for (log = facts->logs; log; log = log->next)
-	count += log->hosts->used;
-    if (count == 0)
-	return;
-    logs = (HOST_LOG *) mymalloc(count * sizeof(*logs));
+	size += log->hosts->used;
+    logs = (HOST_LOG *) mymalloc((size + 1) * sizeof(*logs));
     for (log = facts->logs; log; log = log->next) {
 	list = htable_list(log->hosts);
 	for (ht = list; *ht; ht++) {
-	    logs[n].log = log->name;
-	    logs[n++].host = (AUDIT_HOST *) ht[0]->value;
+	    host = (AUDIT_HOST *) ht[0]->value;
+	    if (before && host->last >= before)
+		continue;
+	    logs[*count].log = log->name;
+	    logs[*count].host = host;
+	    *count += 1;
+	    htable_delete(log->hosts, host->name, (void (*) (void *)) 0);
 	}
 	myfree((void *) list);
     }
-    qsort((void *) logs, count, sizeof(*logs), compare_host_logs);
+    qsort((void *) logs, *count, sizeof(*logs), compare_host_logs);
+    return (logs);
+}
+
+/* audit_groups_settle - conclusions from what is open */
+
+void    audit_groups_settle(AUDIT_FACTS *facts, time_t before)
+{
+    size_t  count;
+    HOST_LOG *logs = list_host_logs(facts, before, &count);
+    size_t  n;
+
     for (n = 0; n < count; /* see below */ )
 	n += finish_host(facts, logs + n, count - n);
+    for (n = 0; n < count; n++)
+	myfree((void *) logs[n].host);
     myfree((void *) logs);
 }

@@ -14,6 +14,7 @@
  /*
   * System library.
   */
+#include <sys/types.h>
 #include <stdint.h>
 
  /*
@@ -62,17 +63,27 @@ typedef struct AUDIT_HOST {
 } AUDIT_HOST;
 
  /*
-  * One log, or a part of one.
+  * One log, or a part of one. It is known by its content: the hash of its
+  * first bytes, and of the last bytes before the place where reading ended.
+  * Offsets count bytes of uncompressed text.
   */
 typedef struct AUDIT_LOG {
     struct AUDIT_LOG *next;
     char   *name;			/* file */
     time_t  limit;			/* see audit_clock_init() */
+    off_t   offset;			/* end of last complete line */
+    size_t  head_len;			/* zero if it was empty */
+    uint64_t head_hash;
+    size_t  tail_len;
+    uint64_t tail_hash;
+    char   *head_text;			/* first line if not understood */
+    char   *tail_text;			/* last line if not complete */
     HTABLE *hosts;			/* of AUDIT_HOST */
     HTABLE *processes;			/* null when closed */
 } AUDIT_LOG;
 
 extern AUDIT_LOG *audit_log_create(AUDIT_FACTS *, const char *, time_t);
+extern AUDIT_LOG *audit_log_find(AUDIT_FACTS *, size_t, uint64_t);
 extern void audit_log_open(AUDIT_FACTS *, AUDIT_LOG *);
 extern AUDIT_GROUP *audit_log_group(AUDIT_FACTS *, AUDIT_LOG *, const char *, const char *, time_t, const char **);
 extern void audit_log_close(AUDIT_FACTS *, AUDIT_LOG *);
@@ -81,7 +92,9 @@ extern AUDIT_HOST *audit_log_host(AUDIT_FACTS *, AUDIT_LOG *, const char *);
 extern AUDIT_GROUP *audit_group_create(const char *);
 extern void audit_group_add(AUDIT_GROUP *, const AUDIT_EVENT *);
 extern void audit_group_append(AUDIT_HOST *, AUDIT_GROUP *, const char *);
-extern void audit_groups_finish(AUDIT_FACTS *);
+extern void audit_groups_settle(AUDIT_FACTS *, time_t);
+
+#define audit_groups_finish(facts)	audit_groups_settle((facts), (time_t) 0)
 
 /* LICENSE
 /* .ad

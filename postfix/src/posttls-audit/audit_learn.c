@@ -142,11 +142,47 @@ static AUDIT_DEST *find_nexthop(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
 
 /* line_attain - what the server could have been held to */
 
-static int line_attain(const AUDIT_LINE *line, int auth)
+static int line_attain(const AUDIT_LINE *line, int level, int auth)
 {
-    (void) line;
-    (void) auth;
+    const char *attainable = ATTR(line, ATTAINABLE);
+
+    /*
+     * A template that has this attribute has others, and shows the end of
+     * validity of every certificate. Nothing is known where the policy was
+     * not to use TLS, or where it was only because of missing TLSA records
+     * that the server need not authenticate.
+     */
+    if (level < 0 || strcmp(audit_levels[level].name, "none") == 0)
+	return (AUDIT_ATTAIN_UNKNOWN);
+    if (audit_level_authenticates(audit_level_find(ATTR(line, CONFIGURED))))
+	return (AUDIT_ATTAIN_UNKNOWN);
+    if (attainable != 0)
+	return (strcmp(attainable, "secure") == 0 ? AUDIT_ATTAIN_SECURE :
+		strcmp(attainable, "verify") == 0 ? AUDIT_ATTAIN_VERIFY :
+		AUDIT_ATTAIN_NOTHING);
+    if (ATTR(line, VERIFY_ERROR) || ATTR(line, CERT_EXPIRES)
+	|| auth == AUDIT_AUTH_CLEARTEXT || auth == AUDIT_AUTH_ANONYMOUS)
+	return (AUDIT_ATTAIN_NOTHING);
     return (AUDIT_ATTAIN_UNKNOWN);
+}
+
+#define HAS_ATTAIN(line) \
+	(ATTR(line, ATTAINABLE) || ATTR(line, VERIFY_ERROR) \
+	    || ATTR(line, CERT_EXPIRES))
+
+/* line_expires - end of validity of the certificate, zero if not known */
+
+static time_t line_expires(const AUDIT_LINE *line)
+{
+    static AUDIT_CLOCK clock;
+    const char *text = ATTR(line, CERT_EXPIRES);
+    time_t  when;
+
+    if (text == 0 || strlen(text) < 20 || text[4] != '-')
+	return (0);
+    clock.cached_len = 0;
+    return (audit_time_parse(&clock, text, strlen(text), &when)
+	    && when > 0 ? when : 0);
 }
 
 /* line_level - count level of audit line */
@@ -204,7 +240,10 @@ static void learn_audit(LEARN *lp)
     event.verified = (policy == 0
 		      && (auth == AUDIT_AUTH_UNKNOWN || (level_id >= 0
 			&& auth >= audit_levels[level_id].weakest_auth)));
-    event.attain = line_attain(line, auth);
+    event.attain = line_attain(line, level_id, auth);
+    event.expires = line_expires(line);
+    if (HAS_ATTAIN(line))
+	facts->lines[AUDIT_LINES_ATTAIN] += 1;
     if (ATTR(line, NEXTHOP) && (policy == 0 || ATTR(line, REASON))) {
 	audit_event_audit(facts, lp->host, &event,
 			  find_nexthop(facts, lp->relay, ATTR(line, NEXTHOP)),

@@ -30,6 +30,9 @@
 /*	int	audit_read_partial(reader)
 /*	AUDIT_READER *reader;
 /*
+/*	int	audit_read_is_plain(reader)
+/*	AUDIT_READER *reader;
+/*
 /*	time_t	audit_read_mtime(reader)
 /*	AUDIT_READER *reader;
 /*
@@ -74,6 +77,9 @@
 /*
 /*	audit_read_partial() says whether the last line that was returned
 /*	had no newline character, because the text ended there.
+/*
+/*	audit_read_is_plain() says whether the input is a plain file, so
+/*	that another reader gets to any place in it at once.
 /*
 /*	audit_read_mtime() returns the time that the file was last
 /*	modified, or the present time when the input is not a file.
@@ -438,6 +444,13 @@ off_t   audit_read_offset(AUDIT_READER *rp)
 int     audit_read_partial(AUDIT_READER *rp)
 {
     return (rp->partial);
+}
+
+/* audit_read_is_plain - offsets are file offsets */
+
+int     audit_read_is_plain(AUDIT_READER *rp)
+{
+    return (rp->seekable);
 }
 
 /* audit_read_mtime - file modification time */

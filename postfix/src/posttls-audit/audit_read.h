@@ -31,6 +31,7 @@ extern const char *audit_read_head(AUDIT_READER *, size_t *);
 extern int audit_read_skip(AUDIT_READER *, off_t, uint64_t *, size_t);
 extern off_t audit_read_offset(AUDIT_READER *);
 extern int audit_read_partial(AUDIT_READER *);
+extern int audit_read_is_plain(AUDIT_READER *);
 extern time_t audit_read_mtime(AUDIT_READER *);
 extern unsigned long audit_read_overlong(AUDIT_READER *);
 extern const char *audit_read_problem(AUDIT_READER *);

@@ -578,11 +578,11 @@ static void report_prospects(AUDIT_OUT *out, const void *context)
 	AUDIT_VERDICT_COULD, AUDIT_VERDICT_MIXED, AUDIT_VERDICT_CANNOT,
 	AUDIT_VERDICT_FEW, AUDIT_VERDICT_COUNT,
     };
+    static const AUDIT_READY nothing;
 
-    if (HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts)
-	|| !AUDIT_OUT_IS_HUMAN(out))
-	count_verdicts(out, ((const REPORT_CONTEXT *) context)->ready, 0,
-		       verdicts);
+    count_verdicts(out, HAS_ATTAINABLE(((const REPORT_CONTEXT *) context)->facts) ?
+		   ((const REPORT_CONTEXT *) context)->ready : &nothing, 0,
+		   verdicts);
 }
 
 /* compare_certs - earliest end first */
@@ -615,8 +615,8 @@ static void report_certificates(AUDIT_OUT *out, const void *context)
 	    || cert->seen < facts->last - EXPIRES_SOON)
 	    continue;
 	cells[0].time = cert->expires;
-	cells[1].text = cert->dest;
-	cells[2].text = cert->relay;
+	cells[1].text = cert->dest->name;
+	cells[2].text = cert->relay->name;
 	cells[3].time = cert->seen;
 	audit_out_row(out, cells);
     }

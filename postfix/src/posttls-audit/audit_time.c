@@ -43,12 +43,10 @@
 /*	("1793554260.123456"), and the microseconds of journalctl json
 /*	("1793554260123456").
 /*
-/*	A traditional time stamp has no year. The first one in a log
-/*	is the latest such date before the clock's limit, the time
-/*	that the log was last written to. Every other one gets the
-/*	year that brings it closest to its predecessor, so that a log
-/*	may run into a new year, or a clock may be set back across
-/*	one.
+/*	A traditional time stamp has no year. It is the latest such date
+/*	that is no more than one day after the clock's limit, the time
+/*	that the log was last written to. This does not depend on other
+/*	lines, so that it makes no difference where a log begins.
 /*
 /*	audit_clock_init() prepares for reading one log.
 /*
@@ -228,26 +226,20 @@ static time_t local_hour(int year, int month, int day, int hour, int isdst)
 
 static time_t guess_year(AUDIT_CLOCK *clock, int month, int day, int hour)
 {
-    time_t  near = clock->last ? clock->last : clock->limit;
-    struct tm *tm = localtime(&near);
+    struct tm *tm = localtime(&clock->limit);
     int     this_year = tm ? tm->tm_year + 1900 : 1970;
-    time_t  best = 0;
-    time_t  try;
+    time_t  when;
     int     year;
 
-    for (year = this_year - 1; year <= this_year + 1; year++) {
-	if ((try = local_hour(year, month, day, hour, -1)) == (time_t) -1)
-	    continue;
-	if (clock->last == 0) {
-	    if (try <= clock->limit + DAY)
-		best = try;
-	} else if (best == 0
-		   || (try > near ? try - near : near - try)
-		   < (best > near ? best - near : near - best)) {
-	    best = try;
-	}
-    }
-    return (best);
+    /*
+     * The line before does not matter: a log may have been cut anywhere. Not
+     * every year has a February 29.
+     */
+    for (year = this_year + 1; year > this_year - 8; year--)
+	if ((when = local_hour(year, month, day, hour, -1)) != (time_t) -1
+	    && when <= clock->limit + DAY)
+	    return (when);
+    return (0);
 }
 
 /* month_number - month name to number */

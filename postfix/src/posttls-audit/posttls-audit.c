@@ -7,7 +7,8 @@
 /* .fi
 /*	\fBposttls-audit\fR [\fB-ehHjpPvVx\fR] [\fB-m \fInumber\fR]
 /*		[\fB-M \fItime\fR] [\fB-n \fInumber\fR] [\fB-r \fIpattern\fR] [\fB-s \fItime\fR]
-/*		[\fB-u \fItime\fR] [\fIfile ...\fR]
+/*		[\fB-S \fIsummary\fR] [\fB-u \fItime\fR]
+/*		[\fB-w \fInumber\fR] [\fIfile ...\fR]
 /* DESCRIPTION
 /*	The \fBposttls-audit\fR(1) command reads mail logs, and reports
 /*	how mail was protected on its way out: at what TLS security
@@ -73,6 +74,13 @@
 /*	the Postfix time units s (seconds), m (minutes), h (hours), d
 /*	(days), w (weeks).
 /*	Use this option to look at the time after a repair.
+/* .IP "\fB-S \fIsummary\fR"
+/*	Go on from a summary file: read only what the named logs have
+/*	that was not read before, add summaries that are named instead of
+/*	logs, report everything, and replace the file. It is made
+/*	when it does not exist. When no file is named, the summary is
+/*	only reported. See "SUMMARY FILES" below. The options \fB-r\fR,
+/*	\fB-s\fR and \fB-u\fR cannot be used with it.
 /* .IP "\fB-u \fItime\fR"
 /*	Consider only lines logged before (until) this time.
 /* .IP \fB-v\fR
@@ -81,6 +89,9 @@
 /*	\fB-v\fR options show more lines.
 /* .IP \fB-V\fR
 /*	Show the version, and exit.
+/* .IP "\fB-w \fInumber\fR (default: the number of processors)"
+/*	Read logs with up to this number of processes, when several are
+/*	named.
 /* .IP \fB-x\fR
 /*	Terminate with exit status 1 when a TLS policy was not met: when
 /*	there was a fallback, when a fallback was refused, or when
@@ -242,6 +253,60 @@
 /*	where nothing follows from the log, there is no entry. The log
 /*	does not have attributes such as \fBmatch\fR or \fBprotocols\fR,
 /*	so do not replace your table; update it.
+/* SUMMARY FILES
+/* .ad
+/* .fi
+/*	A summary has what was learned from logs. It may be named
+/*	wherever a log may be named, and summaries add up: it makes no
+/*	difference if logs of several hosts, or parts of a log, are read
+/*	at once or are summarized one by one, in any order. Two summaries
+/*	that have the same log are not added; one that has
+/*	nothing new is skipped.
+/*
+/*	A log is known by its content: its first bytes, and the bytes
+/*	before the place where reading ended. It may be renamed and
+/*	compressed, or copied and truncated, without being read twice.
+/*	A last line that is not complete is read again.
+/*
+/*	The file is replaced as a whole after all logs were read. When
+/*	that is not possible, or when the command is interrupted, the old
+/*	file stays, and the next run reads what this one has read. Two
+/*	runs at the same time wait for each other.
+/*
+/*	Lines about the same message are joined across logs that are no
+/*	more than 40 days older than the latest one. A line that was cut
+/*	is joined with the first line of the next log in the order of
+/*	time that has a host in common with it.
+/*
+/*	The format is text. The first line has a version,
+/*	"\fBposttls-audit summary 1 0\fR"; the second number becomes larger
+/*	when records are added that an older program need not know,
+/*	and which it keeps. Every other line is a record: its name, and
+/*	fields that are separated by tab characters. A time is in seconds
+/*	since 1970; where there are a first and a last one, the second
+/*	field has the difference.
+/* .nf
+/*	log	name, modification time, offset, length and hash of the first
+/*		bytes, length and hash of the bytes before the offset,
+/*		first line when not understood, last line when incomplete
+/*	host	name, lines with data, first and last time
+/*	group	lines of one process that may go on in another log: flags,
+/*		first and last line number, queue ID, process, relay
+/*	event	one of these lines
+/*	period	first and last time
+/*	lines	kind, number
+/*	count	table, first and last time, deliveries, events, key
+/*	day	days since 1970, deliveries, events
+/*	dest	kind, name
+/*	state	host, policy, weakest fallback level, deliveries, verified,
+/*		secure, warnings, first and last time, the same of verified
+/*		deliveries, the same of failures, time of the last known
+/*		reason, reason, weeks since 1970:verified:failed
+/*	relay	name, last time, connections by authentication result
+/*	digest	kind, first and last time, digest
+/*	cert	last time, end of validity, kind, destination, relay
+/*	end	number of records, hash
+/* .fi
 /* JSON OUTPUT
 /* .ad
 /* .fi
@@ -373,10 +438,11 @@
 /*	about deliveries, and 2 when an option is
 /*	bad or a file could not be read.
 /* BUGS
-/*	A traditional time stamp has no year. The first line of a log is
-/*	taken to be less than one year older than the file's modification
-/*	time, or than the present time with the standard input, and
-/*	there must be no gap of more than half a year.
+/*	A traditional time stamp has no year. It is taken to be the latest
+/*	such date that is no more than one day after the file's
+/*	modification time, or after the present time with the standard
+/*	input. Thus, a log must not cover more than a year, and
+/*	the file must keep the time when it was written.
 /*
 /*	Memory grows with the number of destinations and servers, not
 /*	with the size of the log: expect less than 100 Mbyte for 50000
@@ -431,16 +497,16 @@
 /* Application-specific. */
 
 #include "audit_facts.h"
-#include "audit_group.h"
 #include "audit_html.h"
-#include "audit_learn.h"
+#include "audit_input.h"
 #include "audit_out.h"
 #include "audit_policy.h"
-#include "audit_read.h"
 #include "audit_report.h"
 #include "audit_silence.h"
+#include "audit_store.h"
 #include "audit_verdict.h"
 #include "audit_version.h"
+#include "audit_work.h"
 
 #define STR	vstring_str
 
@@ -455,10 +521,7 @@
 
 #define ALL_INPUT	"all input"	/* instead of a file name */
 
-#define VERBOSE_LINES	10		/* not understood, per -v */
-#define VERBOSE_LEN	200
-
-#define OPTIONS		"ehHjm:M:n:pPr:s:u:vVx"
+#define OPTIONS		"ehHjm:M:n:pPr:s:S:u:vVw:x"
 
  /*
   * What to produce.
@@ -470,7 +533,7 @@ typedef enum {
 static const char help_text[] = "\
 usage: posttls-audit [options] [file ...]\n\
 Report how Postfix protected outgoing mail with TLS. Files are mail logs,\n\
-plain or compressed; the default is the standard input.\n\
+plain or compressed, and summaries made with -S; the default is the standard input.\n\
 \n\
   -e          problems only\n\
   -h          this text, as does --help\n\
@@ -483,153 +546,14 @@ plain or compressed; the default is the standard input.\n\
   -P          TLS policy table entries instead of text\n\
   -r pattern  only matching relays, nexthops or recipient domains (repeatable)\n\
   -s time     since this time: 2026-11-21, \"2026-11-21 18:31\", today, 24h, 7d\n\
+  -S summary  go on from this summary file, and replace it\n\
   -u time     until this time\n\
   -v          verbose, show lines that are not understood\n\
   -V          version\n\
+  -w number   read several files at once (default: one for each processor)\n\
   -x          exit status 1 when a TLS policy was not met, or nothing is known\n\
 \n\
 Exit status: 0 success, 1 policy not met (with -x), 2 error. See posttls-audit(1).\n";
-
- /*
-  * Progress.
-  */
-static int show_progress;
-static int progress_shown;
-static time_t progress_time;
-
-/* audit_progress - after every block */
-
-static void audit_progress(const char *path, off_t done, off_t size)
-{
-    time_t  now = time((time_t *) 0);
-
-    if (now == progress_time)
-	return;
-    progress_time = now;
-    progress_shown = 1;
-    if (size > 0)
-	vstream_fprintf(VSTREAM_ERR, "\r%s: %3d%% of %lu Mbyte\033[K", path,
-			(int) (100.0 * done / size),
-			(unsigned long) (size >> 20));
-    else
-	vstream_fprintf(VSTREAM_ERR, "\r%s: %lu Mbyte\033[K", path,
-			(unsigned long) (done >> 20));
-    (void) vstream_fflush(VSTREAM_ERR);
-}
-
-/* audit_progress_end - before other output */
-
-static void audit_progress_end(void)
-{
-    if (progress_shown) {
-	vstream_fprintf(VSTREAM_ERR, "\r\033[K");
-	(void) vstream_fflush(VSTREAM_ERR);
-	progress_shown = 0;
-    }
-}
-
-/* audit_note - problem with the input */
-
-static void PRINTFLIKE(3, 4) audit_note(AUDIT_FACTS *facts,
-			           const char *path, const char *format,...)
-{
-    VSTRING *text = vstring_alloc(100);
-    va_list ap;
-
-    va_start(ap, format);
-    vstring_vsprintf(text, format, ap);
-    va_end(ap);
-    audit_progress_end();
-    msg_warn("%s: %s", path, STR(text));
-    argv_add(facts->notes, path, STR(text), (char *) 0);
-    vstring_free(text);
-}
-
-/* show_unknown - line that is not understood */
-
-static void show_unknown(const char *path, const char *text)
-{
-    static int shown;
-
-    if (shown < VERBOSE_LINES * msg_verbose) {
-	shown++;
-	audit_progress_end();
-	msg_info("%s: not understood: %s", path, text);
-    }
-}
-
-/* audit_lines - account for all lines of one log */
-
-static unsigned long audit_lines(AUDIT_FACTS *facts, AUDIT_READER *rp,
-				         AUDIT_CLOCK *clock,
-				         const AUDIT_SELECT *select,
-				         const char *path)
-{
-    AUDIT_LOG *log = audit_log_create(facts, path, clock->limit);
-    VSTRING *copy = vstring_alloc(100);
-    AUDIT_LINE line;
-    unsigned long count = 0;
-    char   *text;
-    size_t  len;
-
-    audit_log_open(facts, log);
-    while ((text = audit_read_line(rp, &len)) != 0) {
-	count++;
-	if (msg_verbose)
-	    vstring_strncpy(copy, text, len < VERBOSE_LEN ? len : VERBOSE_LEN);
-	audit_line_parse(&line, clock, text, len);
-	audit_learn_line(facts, log, &line, select);
-	if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
-	    show_unknown(path, printable(STR(copy), '?'));
-    }
-    audit_log_close(facts, log);
-    vstring_free(copy);
-    return (count);
-}
-
-/* audit_file - account for one log, zero in case of error */
-
-static int audit_file(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
-		              const char *path)
-{
-    AUDIT_READER *rp;
-    AUDIT_CLOCK clock;
-    unsigned long nul_lines = facts->lines[AUDIT_LINES_NULL];
-    unsigned long unknown = facts->lines[AUDIT_LINE_UNKNOWN];
-    unsigned long count;
-    int     ok;
-
-    if ((rp = audit_read_open(path, show_progress ? audit_progress : 0)) == 0) {
-	audit_note(facts, path, "cannot open: %s", strerror(errno));
-	return (0);
-    }
-    audit_clock_init(&clock, audit_read_mtime(rp));
-    count = audit_lines(facts, rp, &clock, select, path);
-    audit_progress_end();
-
-    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown;
-    if (AUDIT_SILENCE_MOSTLY(unknown, count))
-	audit_note(facts, path, "%lu of %lu lines were not understood; is this "
-		   "a mail log? (option -v shows some)", unknown, count);
-    ok = (audit_read_problem(rp) == 0);
-    if (ok == 0)
-	audit_note(facts, path, "%s", audit_read_problem(rp));
-    if (audit_read_overlong(rp) > 0)
-	audit_note(facts, path, "%lu lines of more than %d bytes were skipped",
-		   audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
-    if (facts->lines[AUDIT_LINES_NULL] > nul_lines)
-	audit_note(facts, path, "%lu lines have null bytes",
-		   facts->lines[AUDIT_LINES_NULL] - nul_lines);
-    if (clock.backwards > 0)
-	audit_note(facts, path, "the clock ran backwards %lu times, by up to %ld seconds",
-		   clock.backwards, (long) clock.worst);
-    if (msg_verbose)
-	msg_info("%s: %lu lines, %lu of them not understood", path, count,
-		 unknown);
-    facts->lines[AUDIT_LINES_OVERLONG] += audit_read_overlong(rp);
-    audit_read_close(rp);
-    return (ok);
-}
 
 /* comment_notes - problems with the input, where output has no place for them */
 
@@ -679,6 +603,18 @@ static time_t time_option(const char *text)
     return (result);
 }
 
+/* processors - how many there are */
+
+static int processors(void)
+{
+    long    count = -1;
+
+#ifdef _SC_NPROCESSORS_ONLN
+    count = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+    return (count > 0 ? (int) count : 1);
+}
+
 /* show_help - option -h */
 
 static NORETURN show_help(void)
@@ -714,6 +650,11 @@ int     main(int argc, char **argv)
     struct stat st;
     int     problems_only = 0;
     int     check_fallbacks = 0;
+    int     workers = processors();
+    int     flags = 0;
+    const char *summary = 0;
+    AUDIT_STORE *store = 0;
+    static char *standard_input[] = {"-", 0};
     int     top = NO_TOP;
     int     ok = 1;
     int     ch;
@@ -782,6 +723,9 @@ int     main(int argc, char **argv)
 	case 's':
 	    select.since = time_option(optarg);
 	    break;
+	case 'S':
+	    summary = optarg;
+	    break;
 	case 'u':
 	    select.until = time_option(optarg);
 	    break;
@@ -790,6 +734,10 @@ int     main(int argc, char **argv)
 	    break;
 	case 'V':
 	    show_version();
+	case 'w':
+	    if ((workers = number_option(optarg)) < 1)
+		msg_fatal_status(EXIT_ERROR, "bad number of workers: %s", optarg);
+	    break;
 	case 'x':
 	    check_fallbacks = 1;
 	    break;
@@ -799,16 +747,32 @@ int     main(int argc, char **argv)
 	    exit(EXIT_ERROR);
 	}
     }
-    show_progress = isatty(STDERR_FILENO);
+    if (summary && (select.since || select.until || select.patterns))
+	msg_fatal_status(EXIT_ERROR, "options -r, -s and -u are not for a summary");
+    if (isatty(STDERR_FILENO))
+	flags |= AUDIT_INPUT_PROGRESS;
 
-    if (optind == argc) {
+    /*
+     * A summary file without logs is only reported.
+     */
+    argc -= optind;
+    argv += optind;
+    if (summary)
+	store = audit_store_open(summary, facts, argc > 0);
+    if (argc == 0 && summary == 0) {
 	if (isatty(STDIN_FILENO))
 	    msg_info("reading the standard input; option -h shows a summary");
-	ok = audit_file(facts, &select, "-");
+	argv = standard_input;
+	argc = 1;
     }
-    for ( /* void */ ; optind < argc; optind++)
-	ok &= audit_file(facts, &select, argv[optind]);
-    audit_groups_finish(facts);
+    if (argc > 0)
+	ok = audit_work(facts, &select, argv, argc, workers,
+			summary ? flags | AUDIT_INPUT_RESUME : flags);
+    if (summary && argc > 0 && audit_store_save(store, facts) == 0) {
+	msg_warn("%s: not changed: %m", summary);
+	ok = 0;
+    }
+    audit_input_finish(facts, &select);
     audit_facts_trim(facts);
     ready = audit_ready_create(facts, &limits);
     if ((silence = audit_silence(facts)) != 0) {

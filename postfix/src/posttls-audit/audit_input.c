@@ -1,0 +1,734 @@
+/*++
+/* NAME
+/*	audit_input 3
+/* SUMMARY
+/*	from files to facts
+/* SYNOPSIS
+/*	#include "audit_input.h"
+/*
+/*	int	audit_input(facts, select, path, flags)
+/*	AUDIT_FACTS *facts;
+/*	const AUDIT_SELECT *select;
+/*	const char *path;
+/*	int	flags;
+/*
+/*	int	audit_input_is_new(facts, path, id)
+/*	AUDIT_FACTS *facts;
+/*	const char *path;
+/*	uint64_t *id;
+/*
+/*	void	audit_input_finish(facts, select)
+/*	AUDIT_FACTS *facts;
+/*	const AUDIT_SELECT *select;
+/*
+/*	void	audit_input_note(facts, path, format, ...)
+/*	AUDIT_FACTS *facts;
+/*	const char *path;
+/*	const char *format;
+/* DESCRIPTION
+/*	audit_input() adds one file, a log or a summary. Problems are
+/*	logged and become notes; the result is zero when not all of the
+/*	file could be used. The flags are zero or more of the following.
+/* .IP AUDIT_INPUT_PROGRESS
+/*	Show progress on the standard error stream.
+/* .IP AUDIT_INPUT_RESUME
+/*	A log that is known from earlier is read only from where
+/*	reading ended then.
+/* .IP AUDIT_INPUT_SUMMARY
+/*	The file must be a summary.
+/* .PP
+/*	audit_input_is_new() says that a file is a log that is not
+/*	known, and returns a number that two files with the same first
+/*	bytes have in common.
+/*
+/*	audit_input_finish() must be called after the last file. It
+/*	joins a last line that was not complete with the first line of
+/*	the log that goes on with it, and then the lines that belong
+/*	together. After that the facts can be reported, but no longer be
+/*	added to.
+/*
+/*	audit_input_note() logs a warning and makes a note.
+/* LINES THAT WERE CUT
+/* .ad
+/* .fi
+/*	A log may end in the middle of a line, because someone is still
+/*	writing or because it was cut or rotated there. Such text stays
+/*	open. So does the first line of a log when it is not understood.
+/*	The first line of one log continues the last one of another
+/*	when that log ended before this one began, there is none that
+/*	ended later, and both have a host in common. Logs that have no
+/*	line with data are in the order of their names.
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+/* System library. */
+
+#include <sys_defs.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Utility library. */
+
+#include <argv.h>
+#include <htable.h>
+#include <msg.h>
+#include <mymalloc.h>
+#include <stringops.h>
+#include <vstream.h>
+#include <vstring.h>
+
+/* Application-specific. */
+
+#include "audit_input.h"
+#include "audit_read.h"
+#include "audit_silence.h"
+#include "audit_summary.h"
+
+#define STR	vstring_str
+#define LEN	VSTRING_LEN
+
+#define VERBOSE_LINES	10		/* not understood, per -v */
+#define VERBOSE_LEN	200
+
+#define TAIL_LEN	1024		/* bytes that identify a place */
+#define FRAGMENT_MAX	65536		/* of a line that was cut */
+
+ /*
+  * Progress.
+  */
+static int progress_shown;
+static time_t progress_time;
+
+/* show_progress - after every block */
+
+static void show_progress(const char *path, off_t done, off_t size)
+{
+    time_t  now = time((time_t *) 0);
+
+    if (now == progress_time)
+	return;
+    progress_time = now;
+    progress_shown = 1;
+    if (size > 0)
+	vstream_fprintf(VSTREAM_ERR, "\r%s: %3d%% of %lu Mbyte\033[K", path,
+			(int) (100.0 * done / size),
+			(unsigned long) (size >> 20));
+    else
+	vstream_fprintf(VSTREAM_ERR, "\r%s: %lu Mbyte\033[K", path,
+			(unsigned long) (done >> 20));
+    (void) vstream_fflush(VSTREAM_ERR);
+}
+
+/* end_progress - before other output */
+
+static void end_progress(void)
+{
+    if (progress_shown) {
+	vstream_fprintf(VSTREAM_ERR, "\r\033[K");
+	(void) vstream_fflush(VSTREAM_ERR);
+	progress_shown = 0;
+    }
+}
+
+/* audit_input_note - problem with the input */
+
+void    audit_input_note(AUDIT_FACTS *facts, const char *path,
+			         const char *format,...)
+{
+    VSTRING *text = vstring_alloc(100);
+    va_list ap;
+
+    va_start(ap, format);
+    vstring_vsprintf(text, format, ap);
+    va_end(ap);
+    end_progress();
+    msg_warn("%s: %s", path, STR(text));
+    argv_add(facts->notes, path, STR(text), (char *) 0);
+    vstring_free(text);
+}
+
+/* show_unknown - line that is not understood */
+
+static void show_unknown(const char *path, const char *text)
+{
+    static int shown;
+
+    if (shown < VERBOSE_LINES * msg_verbose) {
+	shown++;
+	end_progress();
+	msg_info("%s: not understood: %s", path, text);
+    }
+}
+
+/* fnv_hash - 64-bit FNV-1a, as audit_read_skip() has it */
+
+static uint64_t fnv_hash(const char *text, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    while (len-- > 0)
+	hash = (hash ^ *(const unsigned char *) text++)
+	    * UINT64_C(0x100000001b3);
+    return (hash);
+}
+
+/* read_summary - all lines of a summary */
+
+static const char *read_summary(AUDIT_READER *rp, AUDIT_SUMMARY *sp)
+{
+    char   *text;
+    size_t  len;
+
+    while ((text = audit_read_line(rp, &len)) != 0)
+	audit_summary_line(sp, text, len);
+    return (audit_read_problem(rp) ? audit_read_problem(rp) :
+	    audit_summary_end(sp));
+}
+
+/* input_summary - add summary */
+
+static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path)
+{
+    AUDIT_SUMMARY *sp;
+    const char *problem;
+    struct stat st;
+    int     known = 0;
+    int     pass;
+
+    /*
+     * Look at all of it before believing any of it.
+     */
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
+	audit_input_note(facts, path, "a summary must be in a file");
+	return (0);
+    }
+    for (pass = 0; pass < 2 && known == 0; pass++) {
+	if (pass > 0 && (rp = audit_read_open(path, 0)) == 0) {
+	    audit_input_note(facts, path, "cannot open: %s", strerror(errno));
+	    return (0);
+	}
+	sp = audit_summary_begin(facts, pass == 0 ? AUDIT_SUMMARY_CHECK : 0);
+	if ((problem = read_summary(rp, sp)) != 0) {
+	    if (pass > 0)
+		msg_fatal_status(2, "%s: %s", path, problem);
+	    audit_input_note(facts, path, "this summary was not used: %s",
+			     problem);
+	    audit_summary_free(sp);
+	    return (0);
+	}
+	known = audit_summary_known(sp);
+	audit_summary_free(sp);
+	if (pass == 0)
+	    audit_read_close(rp);
+    }
+    if (pass > 1)
+	audit_read_close(rp);
+    if (known && msg_verbose)
+	msg_info("%s: nothing new", path);
+    return (1);
+}
+
+/* has_head - does the log begin like this */
+
+static int has_head(const AUDIT_LOG *log, const char *head, size_t len)
+{
+    return (log->head_len > 0 && log->head_len <= len
+	    && fnv_hash(head, log->head_len) == log->head_hash);
+}
+
+/* find_log - find what is known about a log, and go to where reading ended */
+
+static AUDIT_LOG *find_log(AUDIT_FACTS *facts, AUDIT_READER **rp,
+			           const char *path, VSTRING *head, int flags,
+			           int *is_old)
+{
+    AUDIT_LOG *log;
+    uint64_t hash;
+
+    for (log = facts->logs; log; log = log->next) {
+	if (has_head(log, STR(head), LEN(head)) == 0)
+	    continue;
+
+	/*
+	 * An earlier copy has nothing that is new.
+	 */
+	*is_old = (audit_read_skip(*rp, log->offset, &hash, log->tail_len) == 0);
+	if (*is_old || hash == log->tail_hash)
+	    return (log);
+
+	/*
+	 * Something else that begins in the same way. Start again.
+	 */
+	audit_read_close(*rp);
+	if ((*rp = audit_read_open(path, flags & AUDIT_INPUT_PROGRESS ?
+				   show_progress : 0)) == 0)
+	    return (0);
+    }
+    return (0);
+}
+
+/* set_identity - how to recognize this log next time */
+
+static void set_identity(AUDIT_LOG *log, const char *path, VSTRING *head,
+			         VSTRING *last)
+{
+    AUDIT_READER *rp;
+
+    log->head_len = LEN(head);
+    if (log->offset < (off_t) log->head_len)
+	log->head_len = log->offset;
+    log->head_hash = fnv_hash(STR(head), log->head_len);
+    if (last != 0) {
+	log->tail_len = LEN(last);
+	log->tail_hash = fnv_hash(STR(last), LEN(last));
+    } else if ((rp = audit_read_open(path, 0)) != 0) {
+	log->tail_len = (log->offset < TAIL_LEN ? log->offset : TAIL_LEN);
+	(void) audit_read_skip(rp, log->offset, &log->tail_hash, log->tail_len);
+	audit_read_close(rp);
+    }
+}
+
+ /*
+  * A log while it is read.
+  */
+typedef struct {
+    AUDIT_FACTS *facts;
+    const AUDIT_SELECT *select;
+    AUDIT_LOG *log;
+    AUDIT_READER *reader;
+    AUDIT_CLOCK clock;
+    const char *path;
+    VSTRING *last;			/* end of last line, null if not
+					 * needed */
+    unsigned long count;		/* lines */
+} INPUT;
+
+/* keep_fragment - text of a line that was cut, if that is possible */
+
+static char *keep_fragment(const char *text, size_t len)
+{
+    return (len <= FRAGMENT_MAX && memchr(text, 0, len) == 0 ?
+	    mystrndup(text, len) : 0);
+}
+
+/* keep_last - remember the end of a line */
+
+static void keep_last(VSTRING *last, const char *text, size_t len)
+{
+    if (len > TAIL_LEN - 1) {
+	text += len - (TAIL_LEN - 1);
+	len = TAIL_LEN - 1;
+    }
+    vstring_memcpy(last, text, len);
+    VSTRING_ADDCH(last, '\n');
+}
+
+/* input_line - one line, zero if it was cut */
+
+static int input_line(INPUT *ip, char *text, size_t len)
+{
+    static VSTRING *copy;
+    AUDIT_LOG *log = ip->log;
+    AUDIT_LINE line;
+    int     is_first = (ip->count == 0 && log->offset == 0);
+
+    if (audit_read_partial(ip->reader) && len > 0
+	&& (log->tail_text = keep_fragment(text, len)) != 0)
+	return (0);
+    ip->count++;
+    if (ip->last)
+	keep_last(ip->last, text, len);
+    if (msg_verbose || is_first) {
+	if (copy == 0)
+	    copy = vstring_alloc(100);
+	vstring_strncpy(copy, text, is_first || len < VERBOSE_LEN ?
+			len : VERBOSE_LEN);
+    }
+    audit_line_parse(&line, &ip->clock, text, len);
+    if (is_first && line.type == AUDIT_LINE_UNKNOWN
+	&& strlen(STR(copy)) == len
+	&& (log->head_text = keep_fragment(STR(copy), len)) != 0)
+	 /* it may be the end of a line that was cut */ ;
+    else
+	audit_learn_line(ip->facts, log, &line, ip->select);
+    if (msg_verbose && line.type == AUDIT_LINE_UNKNOWN)
+	show_unknown(ip->path, printable(vstring_str(
+				     vstring_truncate(copy, VERBOSE_LEN)), '?'));
+    return (1);
+}
+
+/* input_lines - all lines of a log */
+
+static void input_lines(INPUT *ip)
+{
+    AUDIT_LOG *log = ip->log;
+    off_t   cut = 0;
+    char   *text;
+    size_t  len;
+
+    if (log->tail_text) {
+	myfree(log->tail_text);
+	log->tail_text = 0;
+    }
+    audit_log_open(ip->facts, log);
+    while (cut == 0 && (text = audit_read_line(ip->reader, &len)) != 0)
+	if (input_line(ip, text, len) == 0)
+	    cut = len;
+    audit_log_close(ip->facts, log);
+    log->offset = audit_read_offset(ip->reader) - cut;
+}
+
+/* input_notes - what is wrong with a log, zero if it is damaged */
+
+static int input_notes(INPUT *ip, unsigned long unknown,
+		               unsigned long nul_lines)
+{
+    AUDIT_FACTS *facts = ip->facts;
+    AUDIT_READER *rp = ip->reader;
+    int     ok = (audit_read_problem(rp) == 0);
+
+    if (AUDIT_SILENCE_MOSTLY(unknown, ip->count))
+	audit_input_note(facts, ip->path, "%lu of %lu lines were not "
+			 "understood; is this a mail log? (option -v shows "
+			 "some)", unknown, ip->count);
+    if (ok == 0)
+	audit_input_note(facts, ip->path, "%s", audit_read_problem(rp));
+    if (audit_read_overlong(rp) > 0)
+	audit_input_note(facts, ip->path,
+			 "%lu lines of more than %d bytes were skipped",
+			 audit_read_overlong(rp), AUDIT_READ_LINE_MAX);
+    if (nul_lines > 0)
+	audit_input_note(facts, ip->path, "%lu lines have null bytes",
+			 nul_lines);
+    if (ip->clock.backwards > 0)
+	audit_input_note(facts, ip->path, "the clock ran backwards %lu times,"
+			 " by up to %ld seconds", ip->clock.backwards,
+			 (long) ip->clock.worst);
+    facts->lines[AUDIT_LINES_OVERLONG] += audit_read_overlong(rp);
+    return (ok);
+}
+
+/* input_log - add log */
+
+static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+		             AUDIT_READER *rp, const char *path,
+		             VSTRING *head, int flags)
+{
+    INPUT   input;
+    unsigned long nul_lines = facts->lines[AUDIT_LINES_NULL];
+    unsigned long unknown = facts->lines[AUDIT_LINE_UNKNOWN];
+    int     is_old = 0;
+    int     ok;
+
+    memset((void *) &input, 0, sizeof(input));
+    if (flags & AUDIT_INPUT_RESUME) {
+	input.log = find_log(facts, &rp, path, head, flags, &is_old);
+	if (rp == 0) {
+	    audit_input_note(facts, path, "cannot read it again: %s",
+			     strerror(errno));
+	    return (0);
+	}
+	if (is_old) {
+	    audit_read_close(rp);
+	    return (1);
+	}
+	if (audit_read_is_plain(rp) == 0)
+	    input.last = vstring_alloc(100);
+    }
+    input.facts = facts;
+    input.select = select;
+    input.reader = rp;
+    input.path = path;
+    audit_clock_init(&input.clock, audit_read_mtime(rp));
+    if (input.log == 0)
+	input.log = audit_log_create(facts, path, audit_read_mtime(rp));
+    input.log->limit = audit_read_mtime(rp);
+    input_lines(&input);
+    end_progress();
+    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown
+	+ (input.log->head_text != 0);
+    ok = input_notes(&input, unknown,
+		     facts->lines[AUDIT_LINES_NULL] - nul_lines);
+    if (flags & AUDIT_INPUT_RESUME)
+	set_identity(input.log, path, head, input.count ? input.last : 0);
+    if (input.last)
+	vstring_free(input.last);
+    if (msg_verbose)
+	msg_info("%s: %lu lines, %lu of them not understood", path,
+		 input.count, unknown);
+    audit_read_close(rp);
+    return (ok);
+}
+
+/* open_input - open file, and have a look at it */
+
+static AUDIT_READER *open_input(const char *path, VSTRING *head, int flags)
+{
+    AUDIT_READER *rp;
+    const char *text;
+    size_t  len;
+
+    if ((rp = audit_read_open(path, flags & AUDIT_INPUT_PROGRESS ?
+			      show_progress : 0)) != 0) {
+	text = audit_read_head(rp, &len);
+	vstring_memcpy(head, text, len);
+    }
+    return (rp);
+}
+
+/* audit_input - add one file */
+
+int     audit_input(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+		            const char *path, int flags)
+{
+    VSTRING *head = vstring_alloc(AUDIT_READ_HEAD);
+    AUDIT_READER *rp;
+    int     ok = 0;
+
+    if ((rp = open_input(path, head, flags)) == 0)
+	audit_input_note(facts, path, "cannot open: %s", strerror(errno));
+    else if (audit_summary_is(STR(head), LEN(head)))
+	ok = input_summary(facts, rp, path);
+    else if (flags & AUDIT_INPUT_SUMMARY)
+	audit_input_note(facts, path, "this is not a summary");
+    else
+	ok = input_log(facts, select, rp, path, head, flags);
+    vstring_free(head);
+    return (ok);
+}
+
+/* audit_input_is_new - a log that was not seen before */
+
+int     audit_input_is_new(AUDIT_FACTS *facts, const char *path, uint64_t *id)
+{
+    VSTRING *head = vstring_alloc(AUDIT_READ_HEAD);
+    AUDIT_READER *rp = 0;
+    AUDIT_LOG *log;
+    int     is_new = 0;
+
+    if (strcmp(path, "-") != 0 && (rp = open_input(path, head, 0)) != 0) {
+	is_new = (audit_summary_is(STR(head), LEN(head)) == 0);
+	for (log = facts->logs; log && is_new; log = log->next)
+	    is_new = (has_head(log, STR(head), LEN(head)) == 0);
+	*id = fnv_hash(STR(head), LEN(head));
+	audit_read_close(rp);
+    }
+    vstring_free(head);
+    return (is_new);
+}
+
+ /*
+  * When a log was written, for finding its neighbors.
+  */
+typedef struct {
+    time_t  first;
+    time_t  last;
+} PERIOD;
+
+/* log_period - first and last line of any host */
+
+static void log_period(const AUDIT_LOG *log, PERIOD *period)
+{
+    HTABLE_INFO **list = htable_list(log->hosts);
+    HTABLE_INFO **ht;
+    const AUDIT_HOST *host;
+
+    period->first = period->last = 0;
+    for (ht = list; *ht; ht++) {
+	host = (const AUDIT_HOST *) ht[0]->value;
+	AUDIT_NOTE_FIRST(period->first, host->first);
+	AUDIT_NOTE_LAST(period->last, host->last);
+    }
+    myfree((void *) list);
+}
+
+/* common_host - both logs have a host, or one of them has none */
+
+static int common_host(const AUDIT_LOG *one, const AUDIT_LOG *other)
+{
+    HTABLE_INFO **list;
+    HTABLE_INFO **ht;
+    int     found = 0;
+
+    if (one->hosts->used == 0 || other->hosts->used == 0)
+	return (1);
+    list = htable_list(one->hosts);
+    for (ht = list; *ht && found == 0; ht++)
+	found = (htable_locate(other->hosts, ht[0]->key) != 0);
+    myfree((void *) list);
+    return (found);
+}
+
+/* is_later - did one log end after the other */
+
+static int is_later(const AUDIT_LOG *one, const AUDIT_LOG *other, int by_name)
+{
+    int     diff = strcmp(one->name, other->name);
+    PERIOD  mine;
+    PERIOD  its;
+
+    /*
+     * Logs that were rotated had the same name.
+     */
+    log_period(one, &mine);
+    log_period(other, &its);
+    if (mine.last && its.last && (by_name == 0 || diff == 0)) {
+	if (mine.last != its.last)
+	    return (mine.last > its.last);
+	if (mine.first != its.first)
+	    return (mine.first > its.first);
+    }
+    return (diff > 0);
+}
+
+/* find_begin - the log whose last line goes on in this one, or null */
+
+static AUDIT_LOG *find_begin(AUDIT_FACTS *facts, const AUDIT_LOG *log)
+{
+    AUDIT_LOG *best = 0;
+    AUDIT_LOG *try;
+    PERIOD  mine;
+    PERIOD  its;
+
+    log_period(log, &mine);
+    for (try = facts->logs; try; try = try->next) {
+	if (try == log || try->tail_text == 0 || common_host(try, log) == 0)
+	    continue;
+	log_period(try, &its);
+	if (mine.first && its.last ? its.last > mine.first :
+	    strcmp(try->name, log->name) > 0)
+	    continue;
+
+	/*
+	 * Within the same second the names decide.
+	 */
+	if (mine.first && its.first == mine.first && its.last == mine.last
+	    && strcmp(try->name, log->name) > 0)
+	    continue;
+	if (best == 0 || is_later(try, best, mine.first == 0))
+	    best = try;
+    }
+    return (best);
+}
+
+/* finish_text - account for a line that was cut */
+
+static void finish_text(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+			        const AUDIT_LOG *log, const char *begin,
+			        const char *end)
+{
+    VSTRING *text = vstring_alloc(100);
+    VSTRING *name = vstring_alloc(100);
+    AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+    AUDIT_LOG *other;
+
+    /*
+     * In the order of times and names it comes after the log.
+     */
+    vstring_sprintf(name, "%s~", log->name);
+    vstring_sprintf(text, "%s%s", begin ? begin : "", end ? end : "");
+    other = audit_log_create(facts, STR(name), log->limit);
+    audit_clock_init(&clock, log->limit);
+    audit_line_parse(&line, &clock, STR(text), LEN(text));
+    audit_log_open(facts, other);
+    audit_learn_line(facts, other, &line, select);
+    audit_log_close(facts, other);
+    vstring_free(text);
+    vstring_free(name);
+}
+
+/* forget_text - done with it */
+
+static void forget_text(char **text)
+{
+    if (*text)
+	myfree(*text);
+    *text = 0;
+}
+
+/* is_understood - does the text make sense without what came before it */
+
+static int is_understood(const AUDIT_LOG *log, const char *text)
+{
+    VSTRING *copy = vstring_strcpy(vstring_alloc(100), text);
+    AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+
+    audit_clock_init(&clock, log->limit);
+    audit_line_parse(&line, &clock, STR(copy), LEN(copy));
+    vstring_free(copy);
+    return (line.type != AUDIT_LINE_UNKNOWN);
+}
+
+/* compare_log_names - alphabetical order */
+
+static int compare_log_names(const void *a, const void *b)
+{
+    return (strcmp((*(AUDIT_LOG **) a)->name, (*(AUDIT_LOG **) b)->name));
+}
+
+/* join_middles - logs that have only the middle of a line */
+
+static void join_middles(AUDIT_FACTS *facts)
+{
+    AUDIT_LOG **list;
+    AUDIT_LOG *log;
+    AUDIT_LOG *begin;
+    char   *text;
+    size_t  count = 0;
+    size_t  n;
+
+    for (log = facts->logs; log; log = log->next)
+	count++;
+    list = (AUDIT_LOG **) mymalloc((count + 1) * sizeof(*list));
+    for (count = 0, log = facts->logs; log; log = log->next)
+	if (log->offset == 0 && log->tail_text
+	    && is_understood(log, log->tail_text) == 0)
+	    list[count++] = log;
+    qsort((void *) list, count, sizeof(*list), compare_log_names);
+    for (n = 0; n < count; n++) {
+	if ((begin = find_begin(facts, list[n])) == 0)
+	    continue;
+	text = concatenate(begin->tail_text, list[n]->tail_text, (char *) 0);
+	forget_text(&begin->tail_text);
+	forget_text(&list[n]->tail_text);
+	begin->tail_text = text;
+    }
+    myfree((void *) list);
+}
+
+/* audit_input_finish - conclusions */
+
+void    audit_input_finish(AUDIT_FACTS *facts, const AUDIT_SELECT *select)
+{
+    AUDIT_LOG *log;
+    AUDIT_LOG *begin;
+
+    join_middles(facts);
+    for (log = facts->logs; log; log = log->next) {
+	if (log->head_text == 0)
+	    continue;
+	begin = find_begin(facts, log);
+	finish_text(facts, select, begin ? begin : log,
+		    begin ? begin->tail_text : 0, log->head_text);
+	forget_text(&log->head_text);
+	if (begin)
+	    forget_text(&begin->tail_text);
+    }
+    for (log = facts->logs; log; log = log->next) {
+	if (log->tail_text)
+	    finish_text(facts, select, log, log->tail_text, (char *) 0);
+	forget_text(&log->tail_text);
+    }
+    audit_groups_finish(facts);
+}

@@ -1,0 +1,65 @@
+#ifndef _AUDIT_SUMMARY_H_INCLUDED_
+#define _AUDIT_SUMMARY_H_INCLUDED_
+
+/*++
+/* NAME
+/*	audit_summary 3h
+/* SUMMARY
+/*	facts in a file
+/* SYNOPSIS
+/*	#include "audit_summary.h"
+/* DESCRIPTION
+/* .nf
+
+ /*
+  * System library.
+  */
+#include <sys/types.h>
+#include <stdint.h>
+
+ /*
+  * Utility library.
+  */
+#include <vstream.h>
+#include <vstring.h>
+
+ /*
+  * Application-specific.
+  */
+#include "audit_facts.h"
+
+ /*
+  * The first line of a summary file. Records that are not known are kept when
+  * only the second number is different.
+  */
+#define AUDIT_SUMMARY_MAGIC	"posttls-audit summary "
+#define AUDIT_SUMMARY_MAJOR	1
+#define AUDIT_SUMMARY_MINOR	0
+
+ /*
+  * A summary is made of lines, and so is this interface.
+  */
+typedef struct AUDIT_SUMMARY AUDIT_SUMMARY;
+
+extern int audit_summary_is(const char *, size_t);
+extern AUDIT_SUMMARY *audit_summary_begin(AUDIT_FACTS *, int);
+extern void audit_summary_line(AUDIT_SUMMARY *, char *, size_t);
+extern const char *audit_summary_end(AUDIT_SUMMARY *);
+extern int audit_summary_known(AUDIT_SUMMARY *);
+extern void audit_summary_free(AUDIT_SUMMARY *);
+
+#define AUDIT_SUMMARY_CHECK	(1<<0)	/* do not add */
+
+extern int audit_summary_write(VSTREAM *, AUDIT_FACTS *, int);
+
+#define AUDIT_SUMMARY_NOTES	(1<<0)	/* also notes, for our own use */
+
+/* LICENSE
+/* .ad
+/* .fi
+/*	The Secure Mailer license must be distributed with this software.
+/* AUTHOR(S)
+/*	The postfix-tls-fallback project
+/*--*/
+
+#endif
