@@ -57,6 +57,8 @@ NOT_OFFERED = deferred(
 NOT_STARTED = deferred("4.7.5", "Cannot start TLS: handshake failure")
 IN_CLEAR = {"handshakes": 0, "clear_mails": 1}
 TWICE = {"connections": 2, "handshakes": 1, "clear_mails": 1}
+THRICE = {"connections": 3, "handshakes": 2, "clear_mails": 1}
+BROKEN = Fell("secure", "may", "handshake", details.HANDSHAKE)
 
 
 def lost(where, rule=()):
@@ -162,18 +164,20 @@ TABLE = [
     ("handshake-close-encrypt", CLOSES, SECURE, "secure=encrypt", NOT_STARTED,
      {"hold": True}),
     ("handshake-close-may-new", CLOSES, SECURE, "secure=may",
-     dataclasses.replace(NOT_STARTED, warnings=(
-         Refused("secure", "may", "handshake", "backoff"),))),
+     dataclasses.replace(NOT_STARTED, connections=2, handshakes=2, warnings=(
+         BROKEN, Refused("secure", "may", "handshake", "backoff")))),
     ("handshake-close-may-old", CLOSES, SECURE, "secure=may",
-     fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
-          **TWICE), {"hold": True}),
+     dataclasses.replace(
+         fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
+              **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
     ("handshake-alert-may-old", ALERTS, SECURE, "secure=may",
-     fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
-          **TWICE), {"hold": True}),
-    ("handshake-protocol-may-old", OLD_TLS, SECURE + " protocols=TLSv1.3",
+     dataclasses.replace(
+         fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
+              **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
+    ("handshake-protocol-may", OLD_TLS, SECURE + " protocols=TLSv1.3",
      "secure=may",
-     fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
-          **TWICE), {"hold": True}),
+     fell("secure", "may", "handshake", details.HANDSHAKE, "Trusted",
+          connections=2, handshakes=2)),
 
     # tls-lost
     ("lost-mail", B(lose_in_tls="MAIL"), SECURE, "secure=encrypt",
