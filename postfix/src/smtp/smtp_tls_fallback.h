@@ -91,6 +91,15 @@ typedef struct SMTP_TLS_ORIGIN {
 	(var_smtp_never_ehlo || !var_smtp_always_ehlo \
 	    || ((session)->features & SMTP_FEATURE_PIX_NO_ESMTP) != 0)
 
+ /*
+  * Make a new connection to the same host, as decided after an obstacle.
+  */
+#define RETRY_AFTER_FALLBACK do { \
+	session->tls_retry_reason = state->tls->fb.reason; \
+	session->tls_retry_plain = state->tls->fb.cleartext; \
+	state->misc_flags &= ~SMTP_MISC_FLAG_FINAL_SERVER; \
+    } while (0)
+
 struct SMTP_STATE;
 struct SMTP_TLS_POLICY;
 

@@ -36,11 +36,16 @@
 #endif
 
  /*
-  * Postfix 3.11 and later implement REQUIRETLS (RFC 8689). For these, a macro
-  * in smtp.h says what the sender's wish means for this delivery:
-  * TLS_FALLBACK_RULE_REQTLS, TLS_FALLBACK_RULE_REQSTARTTLS, or no rule.
+  * Postfix 3.11 and later implement REQUIRETLS (RFC 8689): what the sender's
+  * wish means for this delivery. The name of a policy is in smtp.h.
   */
-#ifndef SMTP_TLS_REQUIRETLS_RULE
+#ifdef SMTP_REQTLS_POLICY_ACT_ENFORCE
+#define SMTP_TLS_REQUIRETLS_RULE(state) \
+	((state)->reqtls_level == SMTP_REQTLS_POLICY_ACT_ENFORCE ? \
+	    TLS_FALLBACK_RULE_REQTLS : \
+	 (state)->reqtls_level == SMTP_REQTLS_POLICY_ACT_OPP_TLS ? \
+	    TLS_FALLBACK_RULE_REQSTARTTLS : TLS_FALLBACK_RULE_NONE)
+#else
 #define SMTP_TLS_REQUIRETLS_RULE(state)	(TLS_FALLBACK_RULE_NONE)
 #endif
 
