@@ -396,10 +396,15 @@ static int input_notes(INPUT *ip, unsigned long unknown,
     AUDIT_READER *rp = ip->reader;
     int     ok = (audit_read_problem(rp) == 0);
 
-    if (AUDIT_SILENCE_MOSTLY(unknown, ip->count))
+    /*
+     * The first line of a log may be the end of one that was cut.
+     */
+#define MAY_BE_CUT(ip)	((ip)->log->head_text != 0 && (ip)->count > 0)
+
+    if (AUDIT_SILENCE_MOSTLY(unknown, ip->count - MAY_BE_CUT(ip)))
 	audit_input_note(facts, ip->path, "%lu of %lu lines were not "
 			 "understood; is this a mail log? (option -v shows "
-			 "some)", unknown, ip->count);
+			 "some)", unknown, ip->count - MAY_BE_CUT(ip));
     if (ok == 0)
 	audit_input_note(facts, ip->path, "%s", audit_read_problem(rp));
     if (audit_read_overlong(rp) > 0)
@@ -454,8 +459,7 @@ static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     input.log->limit = audit_read_mtime(rp);
     input_lines(&input);
     end_progress();
-    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown
-	+ (input.log->head_text != 0);
+    unknown = facts->lines[AUDIT_LINE_UNKNOWN] - unknown;
     ok = input_notes(&input, unknown,
 		     facts->lines[AUDIT_LINES_NULL] - nul_lines);
     if (flags & AUDIT_INPUT_RESUME)
