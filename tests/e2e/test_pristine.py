@@ -67,6 +67,7 @@ PARAMETERS = {
     "sts-attributes": "smtp_tls_enforce_sts_mx_patterns",
     "raw-public-keys": "smtp_tls_enable_rpk",
     "tls-required-header": "tls_required_enable",
+    "tls-reports": "smtp_tlsrpt_enable",
     "requiretls": "requiretls_enable",
     "tls-status": "smtp_log_tls_feature_status",
 }

@@ -32,8 +32,7 @@
 /*	const AUDIT_EVENT *event;
 /*	AUDIT_DEST *dest;
 /*
-/*	void	audit_event_failure(facts, host, event, dest, warning)
-/*	AUDIT_FACTS *facts;
+/*	void	audit_event_failure(host, event, dest, warning)
 /*	const char *host;
 /*	const AUDIT_EVENT *event;
 /*	AUDIT_DEST *dest;
@@ -198,9 +197,8 @@ void    audit_event_undelivered(AUDIT_FACTS *facts, const AUDIT_EVENT *ep,
 
 /* audit_event_failure - policy kept mail from being delivered */
 
-void    audit_event_failure(AUDIT_FACTS *facts, const char *host,
-			            const AUDIT_EVENT *ep, AUDIT_DEST *dest,
-			            const AUDIT_EVENT *warning)
+void    audit_event_failure(const char *host, const AUDIT_EVENT *ep,
+			            AUDIT_DEST *dest, const AUDIT_EVENT *warning)
 {
     int     policy = (warning ? audit_level_find(warning->policy) :
 		      AUDIT_LEVEL_NONE);

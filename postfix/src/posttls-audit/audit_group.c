@@ -329,7 +329,7 @@ static void resolve_status(AUDIT_FACTS *facts, const char *host,
     if (ep->label)
 	audit_event_status(facts, host, ep, dest, warning);
     else if (dest)
-	audit_event_failure(facts, host, ep, dest, warning);
+	audit_event_failure(host, ep, dest, warning);
 }
 
 /* resolve_group - what the lines say together */

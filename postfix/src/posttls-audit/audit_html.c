@@ -163,7 +163,7 @@ static const HTML_VERDICT html_verdicts[] = {
     {AUDIT_VERDICT_MIXED, 0, "warn", "!", "it was attainable sometimes"},
     {AUDIT_VERDICT_CANNOT, 0, "dim", "&#10007;", "it was never attainable"},
     {AUDIT_VERDICT_FEW, 0, "dim", "&#8230;", "not enough to tell"},
-    {AUDIT_VERDICT_COUNT},
+    {AUDIT_VERDICT_COUNT, 0, 0, 0, 0},
 };
 
  /*

@@ -554,7 +554,7 @@ static const PLOT_TABLE plot_tables[] = {
     {AUDIT_TABLE_KEX, "Key exchange", ""},
     {AUDIT_TABLE_PROPERTY, "Forward secrecy", "forward secrecy" AUDIT_KEY_SEPARATOR},
     {AUDIT_TABLE_PROPERTY, "Post-quantum key exchange", "post-quantum" AUDIT_KEY_SEPARATOR},
-    {AUDIT_TABLE_COUNT},
+    {AUDIT_TABLE_COUNT, 0, 0},
 };
 
 /* audit_plots - all plots */

@@ -304,7 +304,8 @@ static int parse_tag(AUDIT_PREFIX *pp, char *host, char *end)
 
 /* take_priority - <PRI>, with RFC 5424 a version number */
 
-static AUDIT_LAYER_STATUS take_priority(AUDIT_PREFIX *pp, AUDIT_SPAN *span)
+static AUDIT_LAYER_STATUS take_priority(AUDIT_PREFIX *unused_pp,
+					        AUDIT_SPAN *span)
 {
     char   *cp;
 

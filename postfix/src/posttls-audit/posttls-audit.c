@@ -654,7 +654,8 @@ int     main(int argc, char **argv)
     int     flags = 0;
     const char *summary = 0;
     AUDIT_STORE *store = 0;
-    static char *standard_input[] = {"-", 0};
+    static char dash[] = "-";
+    static char *standard_input[] = {dash, 0};
     int     top = NO_TOP;
     int     ok = 1;
     int     ch;
