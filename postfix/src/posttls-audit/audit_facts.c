@@ -435,6 +435,8 @@ static void drop_digest(AUDIT_RELAY *relay, int kind)
 	    worst_rank = rank;
 	}
     }
+    if (worst == 0)
+	return;
     digest = *worst;
     *worst = digest->next;
     myfree((void *) digest);

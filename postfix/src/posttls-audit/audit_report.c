@@ -211,7 +211,7 @@ static void count_cells(AUDIT_OUT *out, const AUDIT_REPORT *report,
 	    cells[n].time = entry->last;
 	    break;
 	case FIELD_DAY:
-	    cells[n].time = day->day * AUDIT_DAY_SECONDS;
+	    cells[n].time = (day ? day->day : 0) * AUDIT_DAY_SECONDS;
 	    break;
 	default:
 	    msg_panic("count_cells: bad field: %c", report->fields[n]);

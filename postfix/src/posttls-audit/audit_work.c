@@ -263,6 +263,7 @@ int     audit_work(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     int     ok;
     int     n;
 
+    memset((void *) &work, 0, sizeof(work));
     work.facts = facts;
     work.select = select;
     work.job_count = count;

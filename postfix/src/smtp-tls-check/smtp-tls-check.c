@@ -160,7 +160,6 @@ MAIL_VERSION_STAMP_DECLARE;
 int     main(int unused_argc, char **argv)
 {
     VSTRING *buf = vstring_alloc(100);
-    const char *why_not;
     char   *where;
     char   *value;
     int     status = 0;
@@ -175,7 +174,7 @@ int     main(int unused_argc, char **argv)
     maillog_client_init(mail_task(argv[0]), MAILLOG_CLIENT_FLAG_NONE);
 
     while (vstring_get_nonl(buf, VSTREAM_IN) != VSTREAM_EOF)
-	if ((why_not = split_nameval(STR(buf), &where, &value)) == 0
+	if (split_nameval(STR(buf), &where, &value) == 0
 	    && smtp_tls_check(where, value) == 0)
 	    status = 1;
     vstring_free(buf);
