@@ -15,9 +15,11 @@ import mantools
 
 TOP = Path(__file__).resolve().parents[2]
 README = "README_FILES/TLS_FALLBACK_README"
-PARAMETERS = ["smtp_tls_fallback_level", "lmtp_tls_fallback_level",
-              "smtp_tls_fallback_delay", "lmtp_tls_fallback_delay",
-              "smtp_tls_audit_template", "lmtp_tls_audit_template"]
+PARAMETERS = {                          # and their defaults
+    "smtp_tls_fallback_level": "empty", "lmtp_tls_fallback_level": "empty",
+    "smtp_tls_fallback_delay": "0s", "lmtp_tls_fallback_delay": "0s",
+    "smtp_tls_audit_template": "empty", "lmtp_tls_audit_template": "empty",
+}
 SAME_RENDERER = "1.3.2a"                # of html2text, for the committed README
 
 
@@ -108,19 +110,21 @@ def test_committed_readme_is_the_rendering(tree):
 def test_rendered_and_hyperlinked(tree):
     page = (tree / "html/postconf.5.html").read_text()
     manual = (tree / "man/man5/postconf.5").read_text()
-    for name in PARAMETERS:
+    for name, default in PARAMETERS.items():
         assert '<a name="%s">%s</a>' % (name, name) in page
-        assert "\n.SH %s (default: empty)" % name in manual
+        assert "\n.SH %s (default: %s)" % (name, default) in manual
         assert '<a href="postconf.5.html#%s">%s</a>' % (name, name) in (
             tree / "html/TLS_FALLBACK_README.html").read_text() or "lmtp" in name
-    for name in PARAMETERS[::2]:
-        assert "\\fB%s (empty)\\fR" % name in (tree / "man/man8/smtp.8").read_text()
+        if "lmtp" in name:
+            continue
+        assert "\\fB%s (%s)\\fR" % (name, default) in (
+            tree / "man/man8/smtp.8").read_text()
         assert 'postconf.5.html#%s">' % name in (tree / "html/smtp.8.html").read_text()
     for name in ("html/TLS_README.html", "html/postconf.5.html",
                  "html/smtp.8.html", "html/index.html"):
         assert '<a href="TLS_FALLBACK_README.html"' in (tree / name).read_text(), name
     assert "TLS_FALLBACK_README" in (tree / "README_FILES/AAAREADME").read_text()
-    assert "The optional \"fallback\"" in plain(
+    assert "the optional \"fallback\" attribute" in plain(
         (tree / "README_FILES/TLS_README").read_text())
 
 
@@ -145,16 +149,19 @@ def test_links_lead_somewhere(tree, name):
 
 
 def test_fallback_attribute_at_every_authenticated_level(tree):
-    for name, start in (("TLS_README.html", '<a name="client_tls_policy">'),
-                        ("postconf.proto", "%PARAM smtp_tls_policy_maps\n")):
+    """The policy table's description names them, and what they override."""
+    for name, start, end in (
+            ("TLS_README.html", '<a name="client_tls_policy">', "<h[234]>"),
+            ("postconf.proto", "%PARAM smtp_tls_policy_maps\n", "%(PARAM|CLASS)")):
         text = (tree / "proto" / name).read_text()
-        text = text[text.index(start):]
-        text = text[:text.index("</dl>")]
-        with_attribute = {
-            re.sub("<[^>]*>", "", entry.split("</dt>")[0]).strip()
-            for entry in text.split("<dt>")[1:] if '"fallback" attribute' in entry}
-        assert with_attribute == {"dane", "dane-only", "fingerprint", "verify",
-                                  "secure"}, name
+        text = re.split(end, text[text.index(start) + len(start):])[0]
+        said = plain(re.sub("<[^>]*>", "", text))
+        for attribute, parameter in (("fallback", "smtp_tls_fallback_level"),
+                                     ("fallback_delay", "smtp_tls_fallback_delay")):
+            assert re.search(
+                r'With the levels dane, dane-only, fingerprint, verify and secure,'
+                r'.*? optional "%s" attribute overrides the (main\.cf )?%s parameter'
+                % (attribute, parameter), said), (name, attribute)
 
 
 def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
@@ -170,6 +177,10 @@ def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
     for name in series.read_text().split():
         run("patch", "-d", tmp_path / "tree", "-p1", "--fuzz=0", "--batch",
             "-i", series.with_name(name))
+    rules = TOP / "proto/insertions"
+    own = TOP / "proto/postconf.proto"
+    assert run("awk", "-f", "ci/insert.awk", "TREE=%s" % (tmp_path / "tree"),
+               "PROTO=%s" % own, own, rules) == ""
     assert "smtp_tls_fallback_level (empty)" in smtp.read_text()
     assert smtp.read_bytes() == (tree / "src/smtp/smtp.c").read_bytes()
 
