@@ -1,5 +1,6 @@
 """What is in the packages, and how they are made."""
 
+import os
 import re
 import subprocess
 from collections import Counter
@@ -59,7 +60,23 @@ def test_same_packages_as_debians(packages):
         name = debians.name.split("_")[0]
         ours = packages.ours(name)
         assert field(ours, "Version") == packages.version
-        assert field(ours, "Maintainer") == field(debians, "Maintainer")
+
+
+def test_bugs_go_to_who_builds(packages):
+    """Debian's maintainers are named as the origin, and not asked for help."""
+    changes, = packages.directory.glob("*.changes")
+    builder = re.search("^Changed-By: (.*)", changes.read_text(), re.M)[1]
+    address = re.fullmatch(".+ <(.+@.+)>", builder)[1]
+    assert address == os.environ.get("DEBEMAIL", address)
+    for debians in packages.debian_directory.glob("*.deb"):
+        ours = packages.ours(debians.name.split("_")[0])
+        assert field(ours, "Maintainer") == builder
+        assert field(ours, "Bugs") == "mailto:" + address
+        maintainer = field(debians, "Maintainer")
+        assert field(ours, "Original-Maintainer") == maintainer != builder
+    dsc, = packages.directory.glob("*.dsc")
+    assert re.search("^Maintainer: (.*)", dsc.read_text(), re.M)[1] == builder
+    assert "\nUploaders:" not in dsc.read_text()
 
 
 def test_only_our_files_are_new(packages):
@@ -72,7 +89,10 @@ def test_only_our_files_are_new(packages):
     assert not missing
     readme = "./usr/share/doc/postfix/TLS_FALLBACK_README.gz"
     assert new == {
+        ("postfix", "./usr/lib/postfix/sbin/smtp-tls-check"),
         ("postfix", "./usr/sbin/posttls-audit"),
+        ("postfix", "./usr/share/doc/postfix/NEWS.Debian.gz"),
+        ("postfix", "./usr/share/doc/postfix/README.TLS_FALLBACK.gz"),
         ("postfix", "./usr/share/man/man1/posttls-audit.1.gz"),
         ("postfix-doc", readme),
         ("postfix-doc", "./usr/share/doc/postfix/html/TLS_FALLBACK_README.html"),
@@ -98,6 +118,27 @@ def test_documentation_is_rendered(packages, package, pattern, words):
         assert word in text, name
 
 
+def test_administrator_is_told(packages):
+    """What apt-listchanges shows names the document that comes with postfix."""
+    ours = packages.ours("postfix")
+    news = content(ours, "./usr/share/doc/postfix/NEWS.Debian.gz")
+    assert news.startswith("postfix (%s) " % packages.version)
+    for word in WORDS + ["postfix reload", '"fallback" attributes']:
+        assert word in " ".join(news.split()), word
+    document = re.search(r"/usr/share/doc/postfix/[\w.]*\w", news)[0]
+    assert (content(ours, "." + document)
+            == content(packages.ours("postfix-doc"),
+                       "./usr/share/doc/postfix/TLS_FALLBACK_README.gz"))
+
+
+def test_debians_packages_are_kept(packages):
+    """The archive has only its newest; going back is possible after that."""
+    kept = packages.directory / "debian"
+    assert ({file.name: file.read_bytes() for file in kept.iterdir()}
+            == {file.name: file.read_bytes()
+                for file in packages.debian_directory.glob("*.deb")})
+
+
 def test_program_uses_what_it_is_linked_with(packages):
     """dpkg-shlibdeps has seen posttls-audit: it needs zlib."""
     assert re.search(r"\bzlib1g\b", field(packages.ours("postfix"), "Depends"))
@@ -112,6 +153,7 @@ def test_file_list_of_postfix(packages):
     text = "".join(content(packages.ours(package), name)
                    for package, name in lists.items())
     assert "$command_directory/posttls-audit:" in text
+    assert "$daemon_directory/smtp-tls-check:" in text
     assert "$manpage_directory/man1/posttls-audit.1.gz:" in text
     if "postfix-doc" in lists:
         assert "$readme_directory/TLS_FALLBACK_README.gz:" in text
@@ -156,19 +198,34 @@ def test_debians_variant_is_the_same_change(special):
              if line.strip() and not line.startswith("#")]
     files = {file for file, _ in changed(special, "+")}
 
-    def without_suffix(lines):
-        return Counter((file, re.sub(r"(README|\.\d)\.gz:", r"\1:", text))
-                       for file, text in lines if file in files)
+    def net_change(*patches):
+        """Several patches may change a line in turn: the first and the last count."""
+        lines = Counter()
+        for sign, count in (("+", 1), ("-", -1)):
+            for patch in patches:
+                for file, text in changed(patch, sign):
+                    if file in files:
+                        plain = re.sub(r"(README|\.\d)\.gz:", r"\1:", text)
+                        lines[file, plain] += count
+        return {line: count for line, count in lines.items() if count}
 
-    for sign in "+-":
-        plain = [pair for name in names for pair in changed(series / name, sign)]
-        assert without_suffix(changed(special, sign)) == without_suffix(plain)
+    assert net_change(special) == net_change(*(series / name for name in names)) != {}
 
 
-def test_same_again_is_quick(packages):
-    done = subprocess.run(["sh", "ci/deb"], cwd=TOP, text=True,
+def again(*option):
+    done = subprocess.run(["sh", "ci/deb", *option], cwd=TOP, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_daily_job_is_silent(packages):
+    done = again("--if-new")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_same_again_is_quick(packages):
+    done = again()
     assert "nothing has changed since the last time" in done.stderr
     assert done.stdout == packages.summary

@@ -4,12 +4,15 @@ Asked with --show, of an archive of our own; what is built of the real one is
 tested in tests/deb.
 """
 
+import fcntl
 import os
 import re
+import signal
 import subprocess
 
 import pytest
 
+from conftest import clean_environment
 from test_fetch import NO_NETWORK, archive  # noqa: F401
 
 with open("/etc/os-release") as file:
@@ -128,3 +131,55 @@ def test_not_debian(bare):
                 % other))
     assert re.search("INSTALL tells", done.stderr)
     assert bare.leftovers() == []
+
+
+@pytest.fixture
+def start(bare):
+    """Start ci/deb, and be able to read what it says."""
+    started = []
+
+    def run(*arguments, **env):
+        started.append(subprocess.Popen(
+            ["sh", "ci/deb", *arguments], cwd=bare.path, text=True,
+            env=clean_environment(POSTFIX_CACHE=bare.cache, **env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def slow_apt(bare):
+    """An apt-get that says when it has begun to get the index, and does not end."""
+    begun = bare.path.parent / "begun"
+    os.mkfifo(begun)
+    bare.write("bin/apt-get", '#!/bin/sh\ncase "$*" in *update*) echo yes >%s;'
+               " exec sleep 600;; esac\nexec /usr/bin/apt-get \"$@\"\n"
+               % begun).chmod(0o755)
+    return begun, "%s:%s" % (bare.path / "bin", os.environ["PATH"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(bare, start, number):
+    begun, path = slow_apt(bare)
+    process = start("--show", PATH=path)
+    assert begun.read_text() == "yes\n"
+    os.killpg(process.pid, number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert (stdout, stderr.splitlines()[-1]) == ("", "deb: interrupted")
+    assert bare.leftovers() == ["deb"]
+    assert list((bare.path / "build/deb").iterdir()) == []
+
+
+def test_second_run_says_that_it_waits(bare, start):
+    bare.cache.mkdir()
+    with open(bare.cache / "deb.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start("--show", PATH=slow_apt(bare)[1])
+        assert process.stderr.readline() == "deb: waiting for another run to end\n"
+    assert process.stderr.readline().startswith("deb: getting the index of ")
+    os.killpg(process.pid, signal.SIGTERM)
