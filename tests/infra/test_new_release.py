@@ -429,7 +429,7 @@ def test_real_series_on_another_real_release(repository, tarball):
     def hunks(where):
         return sum(
             len(re.findall(r"^@@ ", file.read_text(), re.M))
-            for file in (repository.path / where).iterdir()
+            for file in (repository.path / where).iterdir() if file.is_file()
         )
 
     total, applied = hunks(old), len(re.findall(r" hunk \d+ +applies at", done.stdout))
