@@ -124,7 +124,7 @@ static int look_up(SMTP_STATE *state, const char *entry, SMTP_TLS_POLICY *tls)
 
 static void check_policy(const SMTP_TLS_POLICY *tls)
 {
-    const SMTP_TLS_FALLBACK *fb = tls->fb;
+    const SMTP_TLS_FALLBACK *fb = &tls->fb;
 
     MUST(tls->level >= TLS_LEV_NONE && tls->level <= TLS_LEV_SECURE);
     MUST(fb->allowed == TLS_LEV_NONE || fb->allowed == TLS_LEV_MAY
@@ -204,7 +204,7 @@ int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     smtp_tls_policy_cache_flush();
     if (strcasestr(STR(entry), "fallback") != 0)
 	return (0);
-    MUST(plain.fb->allowed <= TLS_LEV_NONE);
+    MUST(plain.fb.allowed <= TLS_LEV_NONE);
     MUST(!SMTP_TLS_FELL_BACK(&plain));
 
     /*
@@ -218,12 +218,12 @@ int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_policy(&tls);
     if (plain_ok && ok) {
 	MUST(tls.level == plain.level && !SMTP_TLS_FELL_BACK(&tls));
-	MUST(tls.fb->allowed == levels[choice]
-	     || (tls.level == TLS_LEV_NONE && tls.fb->allowed == TLS_LEV_NONE));
+	MUST(tls.fb.allowed == levels[choice]
+	     || (tls.level == TLS_LEV_NONE && tls.fb.allowed == TLS_LEV_NONE));
     } else if (plain_ok) {
-	MUST(!TLS_MUST_MATCH(plain.fb->configured));
+	MUST(!TLS_MUST_MATCH(plain.fb.configured));
     } else if (ok) {
-	MUST(SMTP_TLS_FELL_BACK(&tls) && tls.fb->allowed == levels[choice]);
+	MUST(SMTP_TLS_FELL_BACK(&tls) && tls.fb.allowed == levels[choice]);
 	MUST(dns_says != DNS_TLSA_OK);
     }
     smtp_tls_policy_cache_flush();

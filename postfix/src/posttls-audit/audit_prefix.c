@@ -286,7 +286,8 @@ static int parse_tag(AUDIT_PREFIX *pp, char *host, char *end)
     if (*cp == '[') {
 	for (cp++; cp < end && *cp != ']' && *cp != ' '; cp++)
 	     /* void */ ;
-	cp++;
+	if (cp >= end || *cp++ != ']')
+	    return (0);
     }
     if (end - cp < 2 || cp[0] != ':' || cp[1] != ' '
 	|| memchr(host, 0, cp - host) != 0)
