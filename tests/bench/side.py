@@ -165,7 +165,7 @@ class Side:
         transport = {}
         plain, extra = {}, "127.0.0.1:25 inet n - n - 50 smtpd\n"
         for name, params in services().items():
-            plain[name] = ("smtp", params)
+            plain[name] = ("smtp", params, False)
             options = postfix.master_override(params)
             single = options + "\n    -o max_use=1000000 -o max_idle=1h"
             extra += "%s-one unix - - n - 1 smtp%s\n" % (name, single)

@@ -50,6 +50,11 @@ MAIN_CF = {
     "lmtp_tls_session_cache_database": "btree:$data_directory/lmtp_scache",
     # Or no connection would be kept for longer than this.
     "connection_cache_ttl_limit": "600s",
+    # A young message must not grow old, nor a deferred one be tried again,
+    # while it waits for the last one of its batch.
+    "minimal_backoff_time": "3h",
+    "maximal_backoff_time": "3h",
+    "queue_run_delay": "3h",
     "smtp_address_preference": "ipv4",
     "lmtp_address_preference": "ipv4",
 }
