@@ -331,7 +331,7 @@ def test_new_patch_level_of_a_supported_line(supported, changed, status, summary
     assert patches(supported) == before
     assert (supported.path / "build/new-release-3.10.99/patches").exists() == bool(status)
     # What the next build uses is not what was only tried.
-    assert not (supported.path / "build/upstream").exists()
+    assert not (supported.path / "build/upstream/postfix-3.10.99").exists()
 
 
 def test_directory_has_no_hash(supported):

@@ -242,7 +242,7 @@ def test_real_series(bare, here):
     subprocess.run(["rm", "-r", bare.path / "patches", bare.path / "postfix"], check=True)
     subprocess.run(["cp", "-R", TOP / "patches", TOP / "postfix", bare.path], check=True)
     bare.cache = None
-    anchor = '\tif (!strcasecmp(name, "fallback")) {\n'
+    anchor = "\tif (SMTP_TLS_IS_FALLBACK_ATTR(name)) {\n"
     name = "src/smtp/smtp_tls_policy.c"
     environment = {"POSTFIX_CACHE": ""}
     bare.ok("make", "edit", f"RELEASE={here}", **environment)
