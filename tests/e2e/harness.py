@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import details
 import postfix
 import sts
 import tlsrpt
@@ -565,7 +566,8 @@ class Result:
             "status": [status[1:3] for status in self.statuses()],
             "in queue": [queue[queue_id]["queue_name"] if queue_id in queue
                          else "gone" for queue_id in self.queue_ids],
-            "warnings": self.texts("tls fallback"),
+            "warnings": [details.without_reason(text)
+                         for text in self.texts("tls fallback")],
             "audit": self.texts("tlsaudit: "),
             "connections": len(self.connections()),
             "handshakes": len(self.of("handshake")),

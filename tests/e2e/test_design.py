@@ -2,6 +2,7 @@
 each other, local faults, and what else has a say in the TLS level."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -265,3 +266,32 @@ def test_no_panic_and_no_fatal_error(world):
 def plain_cases():
     """The cases for a comparison with the unpatched Postfix."""
     return [*FOLLOWING, *LOCAL, *LEVEL, *SIX, *WITH_RELAY]
+
+
+# What OpenSSL says of each way to break a handshake, in one version or the
+# other, whether smtp(8) has the connection or tlsproxy(8).
+BROKEN = {
+    "close": (B(handshake="close"), "", "unexpected eof while reading"),
+    "alert": (B(handshake="alert"), "", ".*alert handshake failure"),
+    "garbage": (B(handshake="garbage"), "", "wrong version number"
+                "|packet length too long|record layer failure"),
+    "no-protocol": (B(tls=("TLSv1_2", "TLSv1_2")), " protocols=TLSv1.3",
+                    ".*alert protocol version|unsupported protocol"),
+}
+REASONS = [(words, Case("smtp-reason-%s-%s" % (name, transport),
+                        peers=(server,), policy=SECURE + more,
+                        fallback="secure=may", params=params, hold=True))
+           for name, (server, more, words) in BROKEN.items()
+           for transport, params in (
+               ("direct", ()),
+               ("proxy", (("smtp_tls_connection_reuse", "yes"),)))]
+
+
+@pytest.mark.parametrize("words, case", REASONS,
+                         ids=[case.name for _, case in REASONS])
+def test_reason_of_a_broken_handshake(words, case, world):
+    world.deliver(case)
+    texts = world.result(case).texts("tls fallback: ")
+    assert texts and re.search(
+        re.escape(details.HANDSHAKE).replace("REASON", "(?:%s)" % words) + "$",
+        texts[0])

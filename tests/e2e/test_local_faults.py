@@ -98,11 +98,14 @@ CACHE = (("smtp_connection_cache_destinations", "static:all"),)
 SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
 MOMENTS = ("connect", "EHLO", "STARTTLS", "hello")
 
-# scache(8) is asked before there is a connection, and gets it afterwards.
+# scache(8) is asked before there is a connection, and gets it afterwards. A
+# tlsproxy(8) that was stopped before it greets makes smtp(8) wait for as long,
+# with or without our patches, until the watchdog ends it.
 FAULTS = [
     *(fault_case("proxy-killed-" + moment.lower(), "tlsproxy",
-                 signal.SIGKILL, moment, params=PROXY)
-      for moment in ("connect", "EHLO", "STARTTLS")),
+                 signal.SIGKILL, moment, params=PROXY) for moment in MOMENTS),
+    fault_case("proxy-stopped-hello", "tlsproxy", signal.SIGSTOP, "hello",
+               params=PROXY),
     *(fault_case("tlsmgr-%s-%s%s" % (how, moment.lower(), more), "tlsmgr",
                  what, moment, params=params)
       for how, what in SIGNALS.items() for moment in MOMENTS

@@ -44,9 +44,8 @@
 /*	int	smtp_tls_fallback_cert(state)
 /*	SMTP_STATE *state;
 /*
-/*	int	smtp_tls_fallback_handshake(state, proxy_error)
+/*	int	smtp_tls_fallback_handshake(state)
 /*	SMTP_STATE *state;
-/*	int	proxy_error;
 /*
 /*	int	smtp_tls_fallback_lost(state)
 /*	SMTP_STATE *state;
@@ -132,8 +131,9 @@
 /*	smtp_tls_fallback_cert() has the result of smtp_tls_fallback_level()
 /*	for a server certificate that is untrusted or that does not match.
 /*
-/*	smtp_tls_fallback_handshake() handles a failed TLS handshake, and
-/*	smtp_tls_fallback_lost() a connection that is
+/*	smtp_tls_fallback_handshake() handles a failed TLS handshake, with
+/*	the reason from tls_handshake_error(3); without one the problem is
+/*	local. smtp_tls_fallback_lost() handles a connection that is
 /*	lost when TLS was active and recipients are left (a cached
 /*	connection excepted: its loss says nothing about TLS). The result
 /*	is non-zero when delivery may be tried again over a new connection.
@@ -190,9 +190,6 @@
 /*	One of the TLS_OBSTACLE_XXX codes.
 /* .IP detail
 /*	Text for the end of the warning. May have any content.
-/* .IP proxy_error
-/*	Non-zero when tlsproxy(8) did not report a failed handshake. That
-/*	is a local problem.
 /* .IP rules
 /*	TLS_FALLBACK_RULE_XXX that the caller knows of.
 /* .IP "reason, cleartext"
@@ -248,7 +245,7 @@
 /* TLS library. */
 
 #include <tls.h>
-#include <tls_client_conf.h>
+#include <tls_handshake.h>
 #include <tls_fallback.h>
 #include <tls_fallback_conf.h>
 
@@ -759,29 +756,29 @@ static int smtp_tls_fallback_is_may(SMTP_TLS_POLICY *tls)
 
 /* smtp_tls_fallback_handshake - TLS handshake failed */
 
-int     smtp_tls_fallback_handshake(SMTP_STATE *state, int proxy_error)
+int     smtp_tls_fallback_handshake(SMTP_STATE *state)
 {
     SMTP_TLS_POLICY *tls = state->tls;
-    int     rules = TLS_FALLBACK_RULE_NONE;
+    const char *error = tls_handshake_error();
+    VSTRING *detail;
     int     action;
 
     if (!CAN_CONNECT_AGAIN(state) || !MAY_FALL_BACK(tls))
 	return (0);
 
     /*
-     * The TLS library does not tell a bad handshake from bad settings that
-     * prevented it.
+     * Without TLS context, and without an explicit error, the problem is
+     * with our own settings or with tlsproxy(8).
      */
-    if (proxy_error
-	|| !tls_client_conf_ok(smtp_tls_ctx, state->session->namaddrport,
-			       tls->protocols, tls->grade,
-			       STR(tls->exclusions)))
-	rules |= TLS_FALLBACK_RULE_LOCAL;
+    detail = vstring_alloc(100);
+    vstring_sprintf(detail, "Cannot start TLS: handshake failure (%s)",
+		    error ? error : "local problem");
     action = smtp_tls_fallback_decided(state, smtp_tls_fallback_is_may(tls) ?
 				       TLS_OBSTACLE_HANDSHAKE_MAY :
-				       TLS_OBSTACLE_HANDSHAKE,
-				       "Cannot start TLS: handshake failure",
-				       rules);
+				       TLS_OBSTACLE_HANDSHAKE, STR(detail),
+				       error ? TLS_FALLBACK_RULE_NONE :
+				       TLS_FALLBACK_RULE_LOCAL);
+    vstring_free(detail);
     return (TLS_FALLBACK_ACT_IS_OK(action));
 }
 

@@ -85,6 +85,12 @@ typedef struct SMTP_TLS_ORIGIN {
 	((tls)->level == TLS_LEV_MAY && !SMTP_TLS_FELL_BACK(tls))
 
  /*
+  * Resume only TLS sessions with a verified certificate, so that it is looked
+  * at again when the server has repaired it.
+  */
+#define SMTP_TLS_VERIFIED_ONLY(tls)	((tls)->fb.allowed > TLS_LEV_NONE)
+
+ /*
   * Did we choose not to send EHLO? With LMTP there is no choice.
   */
 #define SMTP_TLS_NEVER_ASKED(session) \
@@ -112,7 +118,7 @@ extern int smtp_tls_fallback_sts_mx(struct SMTP_STATE *);
 extern void smtp_tls_fallback_report(struct SMTP_STATE *);
 extern int smtp_tls_fallback_level(struct SMTP_STATE *, int, const char *, int);
 extern void smtp_tls_fallback_local(struct SMTP_STATE *, int);
-extern int smtp_tls_fallback_handshake(struct SMTP_STATE *, int);
+extern int smtp_tls_fallback_handshake(struct SMTP_STATE *);
 extern int smtp_tls_fallback_cert(struct SMTP_STATE *);
 extern int smtp_tls_fallback_lost(struct SMTP_STATE *);
 extern void smtp_tls_fallback_resume(struct SMTP_STATE *, int, int);
