@@ -40,6 +40,8 @@
 /*
 /*	int	smtp_tls_rounds_to_come()
 /*
+/*	int	smtp_tls_rounds_is_last()
+/*
 /*	void	smtp_tls_rounds_used(state)
 /*	SMTP_STATE *state;
 /*
@@ -90,9 +92,15 @@
 /*	smtp_tls_rounds_to_come() returns non-zero when hosts are
 /*	remembered for a later turn, so that a failure is not final.
 /*
+/*	smtp_tls_rounds_is_last() is called when nobody follows the present
+/*	host in its round; when a limit was reached, that becomes known
+/*	only with the connection. The result is non-zero when nobody is
+/*	remembered for a later turn either.
+/*
 /*	smtp_tls_rounds_used() is called after message transfer.
 /*
-/*	When all hosts of a destination were seen not to authenticate, and
+/*	When all hosts of a destination were seen not to authenticate (a
+/*	limit on their number can prevent that), and
 /*	one of them was used, then the next delivery by this process begins
 /*	with the round that worked, for up to a minute. In that round, each
 /*	host is verified like in any other.
@@ -177,7 +185,8 @@ typedef struct SMTP_TLS_ROUNDS {
     int     round;			/* the present round */
     int     present;			/* the present host */
     int     in_list;			/* not all were tried yet */
-    int     untried;			/* there are others in the list */
+    int     untried;			/* others in the list are next */
+    int     unseen;			/* others are in the list */
     int     count;			/* hosts tried */
     int     avail;			/* array size */
     int    *offers;			/* per host, what is remembered */
@@ -257,6 +266,7 @@ void    smtp_tls_rounds_begin(SMTP_STATE *state)
     rounds->present = -1;
     rounds->in_list = 1;
     rounds->untried = 0;
+    rounds->unseen = 0;
     rounds->count = 0;
     rounds->used = TLS_ROUND_NONE;
     rounds->fell_back = 0;
@@ -356,8 +366,10 @@ void    smtp_tls_rounds_host(SMTP_STATE *state, DNS_RR *addr, DNS_RR *next,
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
     SMTP_TLS_HOST *hp;
 
-    if (rounds->in_list)
+    if (rounds->in_list) {
 	rounds->untried = (next != 0);
+	rounds->unseen = (addr->next != 0);
+    }
     if ((rounds->present = smtp_tls_rounds_find(rounds, addr)) < 0)
 	rounds->present = smtp_tls_rounds_add(rounds, addr);
 
@@ -478,6 +490,17 @@ int     smtp_tls_rounds_to_come(void)
     return (rounds != 0 && NEXT_TURN(&decision, rounds));
 }
 
+/* smtp_tls_rounds_is_last - nobody follows in this round; nor later? */
+
+int     smtp_tls_rounds_is_last(void)
+{
+    SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
+
+    if (rounds != 0)
+	rounds->untried = 0;
+    return (!smtp_tls_rounds_to_come());
+}
+
 /* smtp_tls_rounds_used - after message transfer */
 
 void    smtp_tls_rounds_used(SMTP_STATE *state)
@@ -530,7 +553,7 @@ void    smtp_tls_rounds_end(SMTP_STATE *state)
 	if (rounds->from_memory)
 	    smtp_tls_start_set(dest, TLS_ROUND_STRICT);
     } else if (rounds->used != TLS_ROUND_NONE && !rounds->from_memory
-	       && rounds->count > 1 && !rounds->untried
+	       && rounds->count > 1 && !rounds->unseen
 	       && smtp_tls_rounds_all_seen(rounds)) {
 	smtp_tls_start_set(dest, rounds->used);
     }
