@@ -9,6 +9,8 @@ costs.
 
 from dataclasses import dataclass
 
+from hypothesis import HealthCheck, Phase, given, seed, settings, strategies
+
 import details
 from dnssec import Dns
 from harness import Audit, Behaviour, Case, Expect, Fell, Refused
@@ -44,6 +46,7 @@ class Kind:
     waits: bool = False                 # for the message to become old
     bounces: bool = False               # a hard error, without a fallback
     eased: bool = False                 # is tried again as for "may"
+    session: bool = False               # counts for smtp_mx_session_limit
     levels: tuple = tuple(LEVELS)
 
 
@@ -79,9 +82,12 @@ KINDS = {
         stays=False, detail=details.HANDSHAKE, waits=True, eased=True),
     "lost": Kind(
         "l", host(lose_in_tls="MAIL"), "4.4.2", "tls-lost", CLEARTEXT,
-        stays=False, detail=details.LOST % details.WHILE["MAIL"], waits=True),
+        stays=False, detail=details.LOST % details.WHILE["MAIL"], waits=True,
+        session=True),
     "unreachable": Kind("x", host(), "4.4.1", connects=0, handshakes=0),
     "busy": Kind("y", host(greeting="421 4.3.2 busy"), "4.3.2", handshakes=0),
+    "later": Kind("z", host(replies={"MAIL": "451 4.3.0 later"},
+                            pipelining=False), "4.3.0", session=True),
 }
 
 
@@ -135,9 +141,23 @@ class Delivery:
                       connections=self.connections, handshakes=self.handshakes)
 
 
-def expect(level, names, fallback, old):
+# Limits of a round; 0 is for Postfix's default.
+SESSION_LIMIT, ADDRESS_LIMIT = 2, 5
+
+
+def in_reach(kinds, addresses, sessions):
+    """The hosts that the limits leave in a round."""
+    found = []
+    for kind in kinds[:addresses or ADDRESS_LIMIT]:
+        found.append(kind)
+        if sum(each.session for each in found) == (sessions or SESSION_LIMIT):
+            break
+    return found
+
+
+def expect(level, names, fallback, old, addresses=0, sessions=0):
     """What must happen with the first message for these hosts."""
-    kinds = [KINDS[name] for name in names]
+    kinds = in_reach([KINDS[name] for name in names], addresses, sessions)
     mail = Delivery(level, fallback)
     offers, dsn = [], ""
 
@@ -199,32 +219,55 @@ def cached():
             ("smtp_tls_connection_reuse", "yes"))
 
 
-_unreachable = 0
+NOBODY = iter("192.0.%d.%d" % (number // 250, number % 250 + 1)
+              for number in range(60000))
 
 
-def make(level, names, fallback, old, caching, prefix="r", number=""):
+@dataclass(frozen=True)
+class List:
+    """A list of hosts, and what else the outcome depends on."""
+
+    level: str = "secure"
+    names: tuple = ("good",)
+    fallback: str = ""
+    old: bool = True
+    caching: bool = False
+    addresses: int = 0                  # smtp_mx_address_limit
+    sessions: int = 0                   # smtp_mx_session_limit
+
+    def params(self):
+        limits = (("smtp_mx_address_limit", self.addresses),
+                  ("smtp_mx_session_limit", self.sessions))
+        return (cached() if self.caching else ()) + tuple(
+            (name, str(limit)) for name, limit in limits if limit)
+
+    def name(self, prefix="r"):
+        return "-".join(filter(None, (
+            prefix, self.level[0] + "".join(
+                KINDS[name].letter for name in self.names),
+            self.fallback or "none", "old" if self.old else "young",
+            self.addresses and "a%d" % self.addresses,
+            self.sessions and "s%d" % self.sessions,
+            self.caching and "cached")))
+
+    def expect(self):
+        return expect(self.level, self.names, self.fallback, self.old,
+                      self.addresses, self.sessions)
+
+
+def make(hosts, prefix="r"):
     """The case for a list of hosts."""
-    global _unreachable
-    kinds = [KINDS[name] for name in names]
-    servers = []
-    for kind in kinds:
-        server = kind.server
-        if kind.connects == 0 and kind.offer == NOTHING:
-            _unreachable += 1
-            server = host(addr="192.0.%d.%d" % (
-                _unreachable // 250, _unreachable % 250 + 1))
-        servers.append(server)
-    name = "-".join(filter(None, (
-        prefix + str(number), level[0] + "".join(
-            kind.letter for kind in kinds), fallback or "none",
-        "old" if old else "young", caching and "cached")))
+    kinds = [KINDS[name] for name in hosts.names]
+    servers = tuple(
+        host(addr=next(NOBODY)) if not kind.connects and kind.offer == NOTHING
+        else kind.server for kind in kinds)
     return Case(
-        name, peers=tuple(servers), policy=LEVELS[level],
-        fallback="%s=%s" % (level, fallback) if fallback else "",
-        nexthop="{domain}", hold=old, params=cached() if caching else (),
+        hosts.name(prefix), peers=servers, policy=LEVELS[hosts.level],
+        fallback=hosts.fallback and "%s=%s" % (hosts.level, hosts.fallback),
+        nexthop="{domain}", hold=hosts.old, params=hosts.params(),
         dns=Dns(tuple(kind.tlsa for kind in kinds)
-                if level == "dane-only" else "none"),
-        expect=expect(level, names, fallback, old))
+                if hosts.level == "dane-only" else "none"),
+        expect=hosts.expect())
 
 
 # The table. Each list is tried with each fallback level, with and without
@@ -295,6 +338,15 @@ SECURE_LISTS = """
     mismatch mismatch mismatch mismatch unreachable
     unreachable busy unreachable busy nostarttls
     broken broken broken broken good
+    later
+    later good
+    later mismatch
+    mismatch later
+    mismatch later later good
+    lost lost good
+    nostarttls lost later good
+    mismatch unreachable unreachable busy busy good
+    nostarttls nostarttls busy busy unreachable mismatch
 """
 
 DANE_LISTS = """
@@ -335,10 +387,88 @@ def rows(text):
     return [tuple(line.split()) for line in text.strip().splitlines()]
 
 
-CASES = [make(level, names, fallback, old, caching)
-         for level, lists, old in (("secure", SECURE_LISTS, True),
-                                   ("dane-only", DANE_LISTS, True),
-                                   ("secure", YOUNG_LISTS, False))
-         for names in rows(lists)
-         for fallback in ("", "encrypt", "may")
-         for caching in (False, True)]
+# How many addresses and sessions each round may have, by the limits.
+LIMITED_LISTS = {
+    (1, 0): """
+        mismatch good
+        broken good
+        nostarttls mismatch
+        unreachable mismatch
+    """,
+    (2, 0): """
+        mismatch nostarttls good
+        nostarttls mismatch good
+        broken broken mismatch
+        unreachable busy mismatch
+    """,
+    (0, 1): """
+        later good
+        mismatch later good
+        lost good
+        nostarttls lost mismatch
+        broken mismatch broken good
+    """,
+    (0, 3): """
+        later later good
+        lost later later good
+        mismatch later lost later good
+    """,
+    (3, 1): """
+        mismatch busy later good
+        nostarttls broken mismatch good
+    """,
+}
+
+FALLBACKS = ("", "encrypt", "may")
+
+
+def written():
+    """The tables' lists."""
+    for level, lists, old in (("secure", SECURE_LISTS, True),
+                              ("dane-only", DANE_LISTS, True),
+                              ("secure", YOUNG_LISTS, False)):
+        for names in rows(lists):
+            for fallback in FALLBACKS:
+                for caching in (False, True):
+                    yield List(level, names, fallback, old, caching)
+    for limits, lists in LIMITED_LISTS.items():
+        for names in rows(lists):
+            for fallback in FALLBACKS:
+                yield List("secure", names, fallback, True, False, *limits)
+
+
+CASES = [make(hosts) for hosts in written()]
+
+
+@strategies.composite
+def lists(draw):
+    """The Hypothesis strategy for others."""
+    level = draw(strategies.sampled_from(tuple(LEVELS)))
+    kinds = [name for name, kind in KINDS.items() if level in kind.levels]
+    names = draw(strategies.lists(strategies.sampled_from(kinds),
+                                  min_size=1, max_size=6))
+    return List(level, tuple(names),
+                draw(strategies.sampled_from(FALLBACKS)),
+                draw(strategies.booleans()), draw(strategies.booleans()),
+                *draw(strategies.sampled_from(
+                    ((0, 0),) * 3 + tuple(LIMITED_LISTS))))
+
+
+def random_cases(number, which):
+    """So many of them, and none that is in the tables."""
+    drawn = {}
+
+    @seed(which)
+    @settings(max_examples=number * 2, deadline=None, database=None,
+              phases=(Phase.generate,),
+              suppress_health_check=list(HealthCheck))
+    @given(lists())
+    def draw(hosts):
+        drawn.setdefault(hosts)
+
+    draw()
+    for hosts in written():
+        drawn.pop(hosts, None)
+    found = list(drawn)[:number]
+    assert len(found) == number, len(found)
+    return [make(hosts, "random") for hosts in found]

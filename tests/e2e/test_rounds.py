@@ -1,18 +1,32 @@
-"""Several hosts: who gets the message, how, and what that costs."""
+"""Several hosts: who gets the message, how, and what that costs.
 
-import dataclasses
+Besides the lists in the tables of rounds.py there are random ones; all are
+delivered together.  By hand, more of them, and others:
+
+    tests/e2e/run -k random_list --lists=5000 --lists-seed=2
+"""
 
 import pytest
 
 import rounds
 
-CACHED = [case for case in rounds.CASES if case.name.endswith("-cached")]
+
+def pytest_generate_tests(metafunc):
+    if metafunc.function is test_random_list:
+        option = metafunc.config.getoption
+        metafunc.parametrize("case", rounds.random_cases(
+            option("--lists"), option("--lists-seed")),
+            ids=lambda case: case.name)
 
 
 @pytest.mark.parametrize("case", rounds.CASES, ids=lambda case: case.name)
 def test_list(case, world):
     result = world.result(case, world.sent[case.name][:1])
     result.check(case.expect)
+
+
+def test_random_list(case, world):
+    world.result(case, world.sent[case.name][:1]).check(case.expect)
 
 
 def test_enough_lists():
