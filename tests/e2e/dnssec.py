@@ -33,12 +33,16 @@ class Dns:
     several of them joined by a plus sign; what has no usage of its own is
     DANE-EE(3) SPKI(1) SHA-256(1); or a tuple of these, one for each server.
     insecure_mx: the domain is in an unsigned
-    zone, its server's name is not.  insecure: both are.
+    zone, its server's name is not.  insecure: both are.  preferences: of the
+    servers, when not one after the other.  srv: the service that they have SRV
+    records for.
     """
 
     tlsa: object = "good"
     insecure_mx: bool = False
     insecure: bool = False
+    preferences: tuple = ()
+    srv: str = ""
 
 
 def digest_hex(colons):
@@ -76,7 +80,13 @@ class Zones:
             mail_domain, zone = "%s.%s" % (label, UNSIGNED_ZONE), UNSIGNED_ZONE
         for number, (server, shown) in enumerate(zip(servers, issued)):
             host_zone = UNSIGNED_ZONE if dns.insecure else "test"
-            self.add(zone, mail_domain, "MX %d %s." % (10 + number, server.host))
+            preference = (dns.preferences[number] if dns.preferences
+                          else 10 + number)
+            self.add(zone, mail_domain, "MX %d %s." % (preference, server.host))
+            if dns.srv:
+                self.add(zone, "_%s._tcp.%s" % (dns.srv, mail_domain),
+                         "SRV %d 0 %d %s." % (preference, server.port,
+                                              server.host))
             self.add(host_zone, server.host, "A " + server.addr)
             base = "_%d._tcp.%s" % (server.port, server.host)
             kinds = (dns.tlsa if isinstance(dns.tlsa, str)

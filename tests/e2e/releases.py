@@ -13,6 +13,8 @@ import subprocess
 # A feature has the release that it came with.  A correction, which upstream
 # makes in all releases that it maintains, has its date in upstream's HISTORY.
 SINCE = {
+    # Destinations can be looked up by SRV records.
+    "srv-records": "3.8",
     # Policy table entries can name the hosts of an MTA-STS policy.
     "sts-attributes": "3.10",
     # Servers may show a raw public key, if OpenSSL (3.2) can.
