@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from test_posttls_audit import ERROR, OK, PROGRAM, environment, lines_of, report, run
+from test_posttls_audit import (ERROR, OK, PROGRAM, STAMP, environment, lines_of, report,
+                               run)
 
 HOSTS = ("mx1", "mx2", "relay.example.net")
 
@@ -81,22 +82,20 @@ def text_of(lines):
     return "".join(line for _host, line in lines).encode()
 
 
-def parts_of(rng, lines, tmp_path, cuts):
+def parts_of(rng, lines, tmp_path, cuts, by_host=False):
     """The log in pieces: by host, or not, and then at any offset.
 
-    What continues a line that was cut has a host in common with it; therefore parts with
-    several hosts are not very small.
+    Shorter ones could be the beginning of another one: a log is known by its content.
     """
     texts = [text_of(lines)]
-    if rng.random() < 0.5:
+    if by_host:
         texts = [text_of([line for line in lines if line[0] == host]) for host in HOSTS]
     parts = []
     for text in texts:
         places = sorted(rng.sample(range(1, len(text)), cuts // len(texts)))
-        if len(texts) == 1:
-            places = [place for last, place in zip([0, *places], places) if place - last > 2500]
+        places = [place for last, place in zip([0, *places], places) if place - last > 100]
         for begin, end in zip([0, *places], [*places, len(text)]):
-            parts.append(tmp_path / f"part-{len(parts):05d}")
+            parts.append(tmp_path / f"part-{len(parts)}")
             parts[-1].write_bytes(text[begin:end])
     return parts
 
@@ -106,7 +105,7 @@ def merge_randomly(rng, paths, tmp_path):
     number = 0
     while len(paths) > 1:
         group = [paths.pop(rng.randrange(len(paths)))
-                 for _ in range(min(len(paths), rng.randrange(2, 9)))]
+                 for _ in range(min(len(paths), rng.randrange(2, 30)))]
         number += 1
         merged = tmp_path / f"merged-{number}"
         run("-S", merged, *group)
@@ -114,24 +113,41 @@ def merge_randomly(rng, paths, tmp_path):
     return paths[0]
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_partition(seed, tmp_path):
+@pytest.mark.parametrize("by_host", [False, True])
+@pytest.mark.parametrize("messages, cuts", [(600, 60), (100, 200)])
+@pytest.mark.parametrize("seed", range(2))
+def test_partition(seed, messages, cuts, by_host, tmp_path):
+    """Many of the smallest pieces are parts of a line, and have no host to be known by."""
     rng = random.Random(seed)
-    lines = make_lines(rng, 600, year=seed % 2 == 0)
+    lines = make_lines(rng, messages, year=seed % 2 == 0)
     whole = tmp_path / "whole"
     whole.write_bytes(text_of(lines))
-    if seed % 2:
-        stamp = 1793491200 + 60 * 86400
-        os.utime(whole, (stamp, stamp))
-    parts = parts_of(rng, lines, tmp_path, 60)
-    if seed % 2:
-        for part in parts:
-            os.utime(part, (stamp, stamp))
+    parts = parts_of(rng, lines, tmp_path, cuts, by_host)
+    stamp = 1793491200 + 60 * 86400
+    for path in (whole, *parts):
+        os.utime(path, (stamp, stamp))
     want = run("-j", whole).stdout
     assert json.loads(want)["notes"] == []
     assert run("-j", "-w", 3, *parts).stdout == want
     got = run("-j", merge_randomly(rng, parts, tmp_path)).stdout
     assert got == want
+
+
+@pytest.mark.parametrize("names", [("log.2", "log.1", "log"), ("log", "log-2", "log-10"),
+                                   ("mail.log.10", "mail.log.9", "mail.log.8")])
+def test_names_say_where_a_line_goes_on(names, tmp_path):
+    """The pieces have no host in common, and the second one is part of a line."""
+    first = STAMP + " postfix/smtp[1]: 4A01: tlsaudit: relay=a[1]:25, level=may, auth=Trusted\n"
+    second = first.replace("mx1", "mx2").replace("31:00", "31:01")
+    third = second.replace("mx2", "mx3")
+    text = (first + second + third).encode()
+    places = [0, len(first) + 25, len(first) + 40, len(text)]
+    for name, begin, end in zip(names, places, places[1:]):
+        (tmp_path / name).write_bytes(text[begin:end])
+    (tmp_path / "other").write_text(third[:30])
+    paths = [tmp_path / name for name in names]
+    lines = lines_of(report(*paths, tmp_path / "other"))
+    assert (lines["audit"], lines["not_understood"]) == (3, 1)
 
 
 def test_order_of_files_does_not_matter(tmp_path):

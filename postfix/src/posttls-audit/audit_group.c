@@ -43,6 +43,10 @@
 /*	void	audit_groups_finish(facts)
 /*	AUDIT_FACTS *facts;
 /* AUXILIARY FUNCTIONS
+/*	int	audit_log_order(left, right)
+/*	const char *left;
+/*	const char *right;
+/*
 /*	AUDIT_HOST *audit_log_host(facts, log, name)
 /*	AUDIT_FACTS *facts;
 /*	AUDIT_LOG *log;
@@ -90,9 +94,12 @@
 /*	this with hosts and logs that end before the specified time: no
 /*	other log from that time is expected.
 /*
-/*	The auxiliary functions are for reading logs from a summary:
-/*	they find or make a host, make a group, and add it to those of
-/*	the host that are open.
+/*	audit_log_order() compares names of logs like strcmp(), but takes
+/*	numbers in them as numbers: log.9 comes before log.10.
+/*
+/*	The other auxiliary functions are for reading logs from a
+/*	summary: they find or make a host, make a group, and add it to
+/*	those of the host that are open.
 /* FROM SEVERAL LINES
 /* .ad
 /* .fi
@@ -113,6 +120,7 @@
 /* System library. */
 
 #include <sys_defs.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -610,6 +618,49 @@ typedef struct {
     AUDIT_HOST *host;
 } HOST_LOG;
 
+/* skip_number - past the digits, leading zeros do not count */
+
+static size_t skip_number(const char **number, const char *text)
+{
+    size_t  zeros = strspn(text, "0");
+    size_t  len = strspn(text + zeros, "0123456789");
+
+    *number = text + zeros;
+    return (len);
+}
+
+/* audit_log_order - order of names, numbers as numbers */
+
+int     audit_log_order(const char *left, const char *right)
+{
+    const char *one = left;
+    const char *other = right;
+    size_t  one_len;
+    size_t  other_len;
+    int     diff;
+
+    while (*one && *other) {
+	if (ISDIGIT(*one) && ISDIGIT(*other)) {
+	    one_len = skip_number(&one, one);
+	    other_len = skip_number(&other, other);
+	    if (one_len != other_len)
+		return (one_len < other_len ? -1 : 1);
+	    if ((diff = strncmp(one, other, one_len)) != 0)
+		return (diff);
+	    one += one_len;
+	    other += other_len;
+	} else if (*one != *other) {
+	    break;
+	} else {
+	    one++, other++;
+	}
+    }
+    if (*one != *other)
+	return (*(const unsigned char *) one < *(const unsigned char *) other ?
+		-1 : 1);
+    return (strcmp(left, right));
+}
+
 /* compare_host_logs - by host, then in the order of time */
 
 static int compare_host_logs(const void *a, const void *b)
@@ -624,7 +675,7 @@ static int compare_host_logs(const void *a, const void *b)
 	return (left->host->first < right->host->first ? -1 : 1);
     if (left->host->last != right->host->last)
 	return (left->host->last < right->host->last ? -1 : 1);
-    return (strcmp(left->log, right->log));
+    return (audit_log_order(left->log, right->log));
 }
 
 /* move_events - continue group with what came later */

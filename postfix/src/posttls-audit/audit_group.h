@@ -87,6 +87,7 @@ extern AUDIT_LOG *audit_log_find(AUDIT_FACTS *, size_t, uint64_t);
 extern void audit_log_open(AUDIT_FACTS *, AUDIT_LOG *);
 extern AUDIT_GROUP *audit_log_group(AUDIT_FACTS *, AUDIT_LOG *, const char *, const char *, time_t, const char **);
 extern void audit_log_close(AUDIT_FACTS *, AUDIT_LOG *);
+extern int audit_log_order(const char *, const char *);
 extern AUDIT_HOST *audit_log_host(AUDIT_FACTS *, AUDIT_LOG *, const char *);
 
 extern AUDIT_GROUP *audit_group_create(const char *);

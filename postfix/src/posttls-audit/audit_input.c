@@ -70,6 +70,7 @@
 
 #include <sys_defs.h>
 #include <sys/stat.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -283,9 +284,11 @@ static void set_identity(AUDIT_LOG *log, const char *path, VSTRING *head,
 {
     AUDIT_READER *rp;
 
+    /*
+     * A last line that is not complete counts: it may become longer, but what
+     * there is of it stays.
+     */
     log->head_len = LEN(head);
-    if (log->offset < (off_t) log->head_len)
-	log->head_len = log->offset;
     log->head_hash = fnv_hash(STR(head), log->head_len);
     if (last != 0) {
 	log->tail_len = LEN(last);
@@ -468,7 +471,7 @@ static int input_log(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
 	vstring_free(input.last);
     if (msg_verbose)
 	msg_info("%s: %lu lines, %lu of them not understood", path,
-		 input.count, unknown);
+		 input.count, unknown + MAY_BE_CUT(&input));
     audit_read_close(rp);
     return (ok);
 }
@@ -576,7 +579,7 @@ static int common_host(const AUDIT_LOG *one, const AUDIT_LOG *other)
 
 static int is_later(const AUDIT_LOG *one, const AUDIT_LOG *other, int by_name)
 {
-    int     diff = strcmp(one->name, other->name);
+    int     diff = audit_log_order(one->name, other->name);
     PERIOD  mine;
     PERIOD  its;
 
@@ -609,14 +612,14 @@ static AUDIT_LOG *find_begin(AUDIT_FACTS *facts, const AUDIT_LOG *log)
 	    continue;
 	log_period(try, &its);
 	if (mine.first && its.last ? its.last > mine.first :
-	    strcmp(try->name, log->name) > 0)
+	    audit_log_order(try->name, log->name) > 0)
 	    continue;
 
 	/*
 	 * Within the same second the names decide.
 	 */
 	if (mine.first && its.first == mine.first && its.last == mine.last
-	    && strcmp(try->name, log->name) > 0)
+	    && audit_log_order(try->name, log->name) > 0)
 	    continue;
 	if (best == 0 || is_later(try, best, mine.first == 0))
 	    best = try;
@@ -674,51 +677,173 @@ static int is_understood(const AUDIT_LOG *log, const char *text)
     return (line.type != AUDIT_LINE_UNKNOWN);
 }
 
-/* compare_log_names - alphabetical order */
+/* compare_log_names - order of names, then of time */
 
 static int compare_log_names(const void *a, const void *b)
 {
-    return (strcmp((*(AUDIT_LOG **) a)->name, (*(AUDIT_LOG **) b)->name));
+    const AUDIT_LOG *left = *(AUDIT_LOG **) a;
+    const AUDIT_LOG *right = *(AUDIT_LOG **) b;
+    int     diff = audit_log_order(left->name, right->name);
+    PERIOD  mine;
+    PERIOD  its;
+
+    if (diff != 0)
+	return (diff);
+    log_period(left, &mine);
+    log_period(right, &its);
+    if (mine.last != its.last)
+	return (mine.last < its.last ? -1 : 1);
+    return (mine.first < its.first ? -1 : mine.first > its.first);
+}
+
+#define IS_EMPTY(log)	((log)->offset == 0 && (log)->tail_text == 0)
+#define IS_PIECE(log)	((log)->offset == 0 && (log)->tail_text != 0)
+
+/* sorted_logs - logs that have text, in the order of their names */
+
+static AUDIT_LOG **sorted_logs(AUDIT_FACTS *facts, size_t *count)
+{
+    AUDIT_LOG **list;
+    AUDIT_LOG *log;
+
+    *count = 0;
+    for (log = facts->logs; log; log = log->next)
+	*count += 1;
+    list = (AUDIT_LOG **) mymalloc((*count + 1) * sizeof(*list));
+    for (*count = 0, log = facts->logs; log; log = log->next)
+	if (!IS_EMPTY(log))
+	    list[(*count)++] = log;
+    qsort((void *) list, *count, sizeof(*list), compare_log_names);
+    return (list);
+}
+
+/* same_series - names that differ in numbers and punctuation only */
+
+static int same_series(const char *one, const char *other)
+{
+    for (;;) {
+	while (*one && !ISALPHA(*one))
+	    one++;
+	while (*other && !ISALPHA(*other))
+	    other++;
+	if (*one != *other)
+	    return (0);
+	if (*one == 0)
+	    return (1);
+	one++, other++;
+    }
+}
+
+ /*
+  * Logs that were rotated after they were read have the same name.
+  */
+#define SAME_NAME(one, other)	(strcmp((one)->name, (other)->name) == 0)
+
+/* is_continued - may the last line of one log go on in the other one */
+
+static int is_continued(const AUDIT_LOG *begin, const AUDIT_LOG *end)
+{
+    PERIOD  first;
+    PERIOD  then;
+
+    log_period(begin, &first);
+    log_period(end, &then);
+    if (first.last == 0 || then.first == 0) {
+	if (SAME_NAME(begin, end))
+	    return (0);
+    } else if (first.last > then.first) {
+	return (0);
+    }
+    return (same_series(begin->name, end->name) || common_host(begin, end));
+}
+
+/* join_chain - line that was cut into pieces, zero if it makes no sense */
+
+static int join_chain(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+		              AUDIT_LOG **list, size_t from, size_t to, int step)
+{
+    VSTRING *text = vstring_alloc(100);
+    size_t  n;
+    int     ok;
+
+    for (n = from; n != to; n += step)
+	vstring_strcat(text, list[n]->tail_text);
+    vstring_strcat(text, list[to]->head_text);
+    if ((ok = is_understood(list[from], STR(text))) != 0) {
+	for (n = from; n != to; n += step)
+	    forget_text(&list[n]->tail_text);
+	forget_text(&list[to]->head_text);
+	finish_text(facts, select, list[from], STR(text), (char *) 0);
+    }
+    vstring_free(text);
+    return (ok);
+}
+
+/* join_neighbors - lines that go on in the log with the next name */
+
+static void join_neighbors(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
+			           AUDIT_LOG **list, size_t count, int step)
+{
+    size_t  last = (step > 0 ? count - 1 : 0);
+    size_t  from;
+    size_t  to;
+
+    /*
+     * This is how a log looks that was cut on purpose, or (backwards) one that
+     * was rotated. What follows a line that was cut may be no more than
+     * another piece of it.
+     */
+    if (count == 0)
+	return;
+    for (from = count - 1 - last; from != last; from = to) {
+	to = from + step;
+	if (list[from]->tail_text == 0)
+	    continue;
+	while (to != last && list[to]->head_text == 0 && IS_PIECE(list[to])
+	       && !SAME_NAME(list[from], list[to]))
+	    to += step;
+	if (list[to]->head_text == 0 || !is_continued(list[from], list[to])
+	    || join_chain(facts, select, list, from, to, step) == 0)
+	    to = from + step;
+    }
 }
 
 /* join_middles - logs that have only the middle of a line */
 
-static void join_middles(AUDIT_FACTS *facts)
+static void join_middles(AUDIT_FACTS *facts, AUDIT_LOG **list, size_t count)
 {
-    AUDIT_LOG **list;
-    AUDIT_LOG *log;
     AUDIT_LOG *begin;
     char   *text;
-    size_t  count = 0;
     size_t  n;
 
-    for (log = facts->logs; log; log = log->next)
-	count++;
-    list = (AUDIT_LOG **) mymalloc((count + 1) * sizeof(*list));
-    for (count = 0, log = facts->logs; log; log = log->next)
-	if (log->offset == 0 && log->tail_text
-	    && is_understood(log, log->tail_text) == 0)
-	    list[count++] = log;
-    qsort((void *) list, count, sizeof(*list), compare_log_names);
     for (n = 0; n < count; n++) {
-	if ((begin = find_begin(facts, list[n])) == 0)
+	if (!IS_PIECE(list[n]) || is_understood(list[n], list[n]->tail_text)
+	    || (begin = find_begin(facts, list[n])) == 0)
 	    continue;
 	text = concatenate(begin->tail_text, list[n]->tail_text, (char *) 0);
 	forget_text(&begin->tail_text);
 	forget_text(&list[n]->tail_text);
 	begin->tail_text = text;
     }
-    myfree((void *) list);
 }
 
 /* audit_input_finish - conclusions */
 
 void    audit_input_finish(AUDIT_FACTS *facts, const AUDIT_SELECT *select)
 {
+    AUDIT_LOG **list;
     AUDIT_LOG *log;
     AUDIT_LOG *begin;
+    size_t  count;
 
-    join_middles(facts);
+    /*
+     * What names tell is more certain than what times and hosts tell.
+     */
+    list = sorted_logs(facts, &count);
+    join_neighbors(facts, select, list, count, 1);
+    join_neighbors(facts, select, list, count, -1);
+    join_middles(facts, list, count);
+    myfree((void *) list);
     for (log = facts->logs; log; log = log->next) {
 	if (log->head_text == 0)
 	    continue;

@@ -266,7 +266,8 @@
 /*	A log is known by its content: its first bytes, and the bytes
 /*	before the place where reading ended. It may be renamed and
 /*	compressed, or copied and truncated, without being read twice.
-/*	A last line that is not complete is read again.
+/*	A last line that is not complete is read again. A log that
+/*	begins with all of a shorter one is that log, grown longer.
 /*
 /*	The file is replaced as a whole after all logs were read. When
 /*	that is not possible, or when the command is interrupted, the old
@@ -275,8 +276,11 @@
 /*
 /*	Lines about the same message are joined across logs that are no
 /*	more than 40 days older than the latest one. A line that was cut
-/*	is joined with the first line of the next log in the order of
-/*	time that has a host in common with it.
+/*	is joined with the first line of the log that has the next name
+/*	in the order of names ("\fBlog.9\fR" comes before "\fBlog.10\fR"),
+/*	or the name before it, as rotated logs have; when that makes no
+/*	sense, with the next log in the order of time that has a host in
+/*	common with it.
 /*
 /*	The format is text. The first line has a version,
 /*	"\fBposttls-audit summary 1 0\fR"; the second number becomes larger
