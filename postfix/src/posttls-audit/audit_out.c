@@ -4,8 +4,7 @@
 /* SUMMARY
 /*	report formatter
 /* SYNOPSIS
-/*	#include "audit_html.h"
-#include "audit_out.h"
+/*	#include "audit_out.h"
 /*
 /*	AUDIT_OUT *audit_out_create(stream, format)
 /*	VSTREAM	*stream;
@@ -37,9 +36,14 @@
 /*	audit_out_report() formats one table. It calls the specified
 /*	function with the output handle and the context. The function
 /*	must call audit_out_row() with every row; a null pointer means
-/*	that there are no rows. It may be called more than once, for example to find out how wide the
-/*	columns of a text table must be; thus, rows need not be kept
-/*	in memory.
+/*	that there are no rows. It may be called more than once, for
+/*	example to find out how wide the columns of a text table must
+/*	be; thus, rows need not be kept in memory.
+/*
+/*	A text table that is wider than the \fIcolumns\fR of the output
+/*	handle gets narrower: long names are cut, and end in "...". When
+/*	this is not enough, a row has more than one line. Numbers and
+/*	times are never cut.
 /*
 /*	audit_out_cell() formats one cell as text, in the buffer or
 /*	elsewhere.
@@ -176,11 +180,113 @@ static int text_width(const char *text)
     return (width);
 }
 
+ /*
+  * What may be cut: names, which are long, but not words of our own. A name that
+  * is cut says so.
+  */
+#define CUT_MARK	"..."
+#define CUT_MIN		24		/* of a name, this much stays */
+#define WRAP_INDENT	(2 * INDENT)	/* further lines of a row */
+
+#define MAY_BE_CUT(column)	((column)->type == AUDIT_CELL_TEXT)
+#define IS_SHOWN(column)	((column)->heading != 0)
+
+/* row_width - all columns in one line */
+
+static int row_width(const AUDIT_OUT *out, const int *width)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    int     total = INDENT - GAP;
+    int     n;
+
+    for (n = 0; column[n].name; n++)
+	if (IS_SHOWN(column + n))
+	    total += width[n] + GAP;
+    return (total);
+}
+
+/* cut_widest - make the longest names shorter until a row fits */
+
+static int cut_widest(AUDIT_OUT *out, int *width)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    int     widest;
+    int     n;
+
+    while (row_width(out, width) > out->columns) {
+	for (widest = -1, n = 0; column[n].name; n++)
+	    if (IS_SHOWN(column + n) && MAY_BE_CUT(column + n)
+		&& width[n] > CUT_MIN
+		&& (widest < 0 || width[n] > width[widest]))
+		widest = n;
+	if (widest < 0)
+	    return (0);
+	width[widest] -= 1;
+    }
+    return (1);
+}
+
+/* wrap_columns - which columns begin another line */
+
+static void wrap_columns(AUDIT_OUT *out)
+{
+    const AUDIT_COLUMN *column = out->layout->columns;
+    int     room = out->columns * 2 / 5;
+    int     position = 0;
+    int     n;
+
+    for (n = 0; column[n].name; n++) {
+	if (!IS_SHOWN(column + n))
+	    continue;
+	if (MAY_BE_CUT(column + n) && out->width[n] > room && room >= CUT_MIN)
+	    out->width[n] = room;
+	if (position > 0 && position + GAP + out->width[n] > out->columns) {
+	    out->wrapped[n] = 1;
+	    position = WRAP_INDENT + out->width[n];
+	} else {
+	    position += (n ? GAP : INDENT) + out->width[n];
+	}
+    }
+}
+
+/* fit_columns - make a row fit */
+
+static void fit_columns(AUDIT_OUT *out)
+{
+    int     width[AUDIT_COLUMN_MAX];
+
+    memcpy((void *) width, (void *) out->width, sizeof(width));
+    if (cut_widest(out, width))
+	memcpy((void *) out->width, (void *) width, sizeof(width));
+    else
+	wrap_columns(out);
+}
+
+/* cut_text - as much as there is room for */
+
+static const char *cut_text(AUDIT_OUT *out, int n, const char *text)
+{
+    static VSTRING *buf;
+    int     room = out->width[n] - (int) strlen(CUT_MARK);
+    const char *cp;
+
+    if (out->columns == 0 || !MAY_BE_CUT(out->layout->columns + n)
+	|| text_width(text) <= out->width[n] || room < 0)
+	return (text);
+    if (buf == 0)
+	buf = vstring_alloc(100);
+    for (cp = text; *cp; cp++)
+	if ((*(const unsigned char *) cp & 0xc0) != 0x80 && room-- == 0)
+	    break;
+    vstring_strncpy(buf, text, cp - text);
+    return (STR(vstring_strcat(buf, CUT_MARK)));
+}
+
 /* text_field - print one aligned field */
 
 static void text_field(AUDIT_OUT *out, int n, const char *text)
 {
-    int     gap = (n ? GAP : INDENT);
+    int     gap = (n == 0 ? INDENT : out->wrapped[n] ? WRAP_INDENT : GAP);
     int     pad = out->width[n] - text_width(text);
 
     /*
@@ -188,7 +294,9 @@ static void text_field(AUDIT_OUT *out, int n, const char *text)
      */
     if (pad < 0)
 	pad = 0;
-    if (n == 0)
+    if (out->wrapped[n])
+	VSTREAM_PUTC('\n', out->stream);
+    if (n == 0 || out->wrapped[n])
 	out->pending = 0;
     if (IS_NUMBER(out->layout->columns + n)) {
 	vstream_fprintf(out->stream, "%*s%s", out->pending + gap + pad, "", text);
@@ -236,7 +344,7 @@ static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 	    continue;
 	text = audit_out_cell(out->buf, column[n].type, cells + n);
 	if (out->measuring == 0)
-	    text_field(out, n, text);
+	    text_field(out, n, cut_text(out, n, text));
 	else if ((width = text_width(text)) > out->width[n])
 	    out->width[n] = width;
     }
@@ -256,12 +364,15 @@ static void text_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
 	out->width[n] = (layout->columns[n].heading && has_headings(layout) ?
 			 text_width(layout->columns[n].heading) :
 			 IS_NUMBER(layout->columns + n) ? COUNT_WIDTH : 0);
+    memset((void *) out->wrapped, 0, sizeof(out->wrapped));
     out->measuring = 1;
     make_rows(out, function, context);
     out->measuring = 0;
     if (out->rows == 0 && (out->problems_only
 			   || (layout->flags & AUDIT_LAYOUT_ALWAYS) == 0))
 	return;
+    if (out->columns > 0)
+	fit_columns(out);
     text_title(out);
     if (out->rows == 0)
 	return;

@@ -74,12 +74,14 @@ typedef struct {
     AUDIT_OUT_FORMAT format;
     unsigned long top;			/* rows per report, zero for all */
     int     problems_only;
+    int     columns;			/* of the terminal, zero: no limit */
     /* Private. */
     const AUDIT_LAYOUT *layout;
     int     measuring;
     unsigned long rows;			/* in this report */
     unsigned long omitted;		/* same */
     int     width[AUDIT_COLUMN_MAX];
+    int     wrapped[AUDIT_COLUMN_MAX];	/* begins another line */
     int     pending;			/* spaces */
     int     reports;			/* so far */
     VSTRING *buf;

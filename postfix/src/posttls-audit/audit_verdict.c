@@ -54,6 +54,7 @@
 #include "audit_verdict.h"
 
 #define STR	vstring_str
+#define LEN	VSTRING_LEN
 
 const char *const audit_verdicts[] = {
     "enforce", "mixed", "broken", "too few", "could enforce", "cannot", 0,
@@ -374,6 +375,20 @@ static const char *host_names(READY_CONTEXT *cp, ARGV *hosts)
     return (audit_facts_word(cp->facts, STR(cp->buf)));
 }
 
+/* add_hosts - which hosts this is about, when others do better or differ */
+
+static void add_hosts(READY_CONTEXT *cp, const READY_ROW *rp)
+{
+    const AUDIT_READINESS *row = &rp->row;
+
+    if (rp->failing->argc > 0 && rp->failing->argc < rp->hosts->argc
+	&& LEN(cp->buf) > 0)
+	vstring_sprintf_append(cp->buf, " (on %s)", row->failing);
+    if (cp->count > 1)
+	vstring_sprintf_append(cp->buf, "%spolicy of %s",
+			       LEN(cp->buf) > 0 ? "; " : "", row->hosts);
+}
+
 /* finish_row - verdict */
 
 static void finish_row(READY_CONTEXT *cp, READY_ROW *rp)
@@ -394,6 +409,7 @@ static void finish_row(READY_CONTEXT *cp, READY_ROW *rp)
     } else {
 	row->verdict = judge_attainable(cp, sp);
     }
+    add_hosts(cp, rp);
     row->why = (*STR(cp->buf) ? audit_facts_word(cp->facts, STR(cp->buf)) : 0);
     argv_free(rp->hosts);
     argv_free(rp->failing);

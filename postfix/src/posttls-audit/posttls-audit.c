@@ -451,6 +451,14 @@
 /*	Memory grows with the number of destinations and servers, not
 /*	with the size of the log: expect less than 100 Mbyte for 50000
 /*	destinations.
+/* ENVIRONMENT
+/* .ad
+/* .fi
+/* .IP \fBCOLUMNS\fR
+/*	How wide a text table may be. The default is the width of the
+/*	terminal, and 80 when the output is not a terminal. Long names
+/*	are cut and end in "...", and a row that is still too long goes
+/*	on in the next line; numbers are never cut.
 /* SEE ALSO
 /*	smtp(8), Postfix SMTP and LMTP client
 /*	posttls-finger(1), probe the TLS properties of a server
@@ -475,12 +483,14 @@
 /* System library. */
 
 #include <sys_defs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -521,6 +531,7 @@
 #define DEF_HTML_TOP	100
 #define DEF_MINIMUM	20
 #define DEF_SPAN	(7 * 86400L)
+#define DEF_COLUMNS	80
 #define NO_TOP		(-1)
 
 #define ALL_INPUT	"all input"	/* instead of a file name */
@@ -617,6 +628,25 @@ static int processors(void)
     count = sysconf(_SC_NPROCESSORS_ONLN);
 #endif
     return (count > 0 ? (int) count : 1);
+}
+
+/* terminal_columns - how wide text may be */
+
+static int terminal_columns(void)
+{
+    const char *text = getenv("COLUMNS");
+
+#ifdef TIOCGWINSZ
+    struct winsize size;
+
+#endif
+    if (text && alldig(text) && strlen(text) < 6 && atoi(text) > 0)
+	return (atoi(text));
+#ifdef TIOCGWINSZ
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+	return (size.ws_col);
+#endif
+    return (DEF_COLUMNS);
 }
 
 /* show_help - option -h */
@@ -798,6 +828,7 @@ int     main(int argc, char **argv)
 	out->top = (top != NO_TOP ? top : want == WANT_TEXT ? DEF_TOP :
 		    want == WANT_HTML ? DEF_HTML_TOP : 0);
 	out->problems_only = problems_only;
+	out->columns = terminal_columns();
 	if (want == WANT_HTML)
 	    audit_html_start(out, facts, ready);
 	audit_report(out, facts, ready);
