@@ -89,6 +89,21 @@ def test_readme_is_one_screen_and_its_paths_exist():
         assert (TOP / path).exists(), path
 
 
+def test_readme_tells_a_reviewer_the_truth():
+    text = (TOP / "README.md").read_text()
+    added, removed = re.search(
+        r"at most (\d+) added\s+and (\d+)\s+removed lines", text).groups()
+    limits = (TOP / "ci/series").read_text()
+    assert f"\nMAX_ADDED={added}\nMAX_REMOVED={removed}\n" in limits
+    version, lines = re.search(
+        r"^Version ([\d.]+).*?, for Postfix ([\d., and]+): ", text, re.MULTILINE).groups()
+    assert f"\n## {version} (" in (TOP / "CHANGELOG.md").read_text()
+    assert f'"{version}' in (
+        TOP / "postfix/src/posttls-audit/audit_version.h").read_text()
+    assert set(re.findall(r"[\d.]+\d", lines)) == {
+        series.parent.name for series in TOP.glob("patches/*/series")}
+
+
 # Rendering.
 
 def plain(text):
@@ -105,6 +120,17 @@ def test_committed_readme_is_the_rendering(tree):
         assert committed == rendered, "copy it from %s" % tree
     else:
         assert plain(committed) == plain(rendered)
+
+
+def test_printed_text_can_be_pasted():
+    """What test_every_step carries out is printed line by line, unfolded."""
+    printed = (TOP / README).read_text()
+    blocks = document.read(TOP / "proto/TLS_FALLBACK_README.html")
+    assert len(blocks) > 20
+    for block in blocks:
+        lines = (re.escape(line) and r"\1" + re.escape(line) for line in block.lines)
+        pattern = r"^( {4,})(?=\S)" + r"\n".join(lines).replace(r"\1", "", 1) + "\n\n"
+        assert re.search(pattern, printed, re.MULTILINE), block.lines
 
 
 def test_rendered_and_hyperlinked(tree):

@@ -1,20 +1,23 @@
 #!/usr/bin/python3
 """Follow a document step by step, in the sandbox; see document.py.
 
-Files are written and commands carried out as printed. Before log records or a
+Files are written and commands executed as printed. Before log records or a
 command's output can appear something must happen to the mail servers, and mail
 must be sent. That is not in the documents: it is in STORIES, by section, one for
 each block that shows a result.
 """
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import document
-from world import (EXPIRED, GOOD, NO_STARTTLS, PATIENCE, WRONG_NAME, World,
-                   releases, run)
+from world import (EXPIRED, GOOD, LOG_FILE, NO_STARTTLS, PATIENCE, WRONG_NAME,
+                   World, run)
+
+import releases         # from where world.py finds its own modules
 
 CONFIG = Path("/etc/postfix")
 TLS_POLICY = CONFIG / "tls_policy"
@@ -31,6 +34,15 @@ def all_is_well(world):
 
 def no_more(_):
     """What was logged before is what is shown."""
+
+
+def in_the_journal(_):
+    """A clone has no systemd: what its journal would show is in the logfile."""
+    journalctl = Path("/usr/local/bin/journalctl")
+    journalctl.write_text(
+        '#!/bin/sh\n[ "$*" = "-q -o short-iso -t postfix/smtp" ] || exit 1\n'
+        f"exec cat {LOG_FILE}\n")
+    journalctl.chmod(0o755)
 
 
 def certificate_expires(world):
@@ -95,7 +107,7 @@ def unpatched(world):
 TLS_FALLBACK_README = {
     "step1": [all_is_well],
     "step2": [all_is_well],
-    "step3": [certificate_expires, no_more],
+    "step3": [certificate_expires, no_more, in_the_journal],
     "step4": [deferred],
     "template": [wrong_name, wrong_name],
     "obstacles": [wrong_name_and_no_starttls],
@@ -143,9 +155,10 @@ class Walk:
                                    "document does not" % section)
         self.world.stop()
 
-    def quiet(self, block, command):
+    def quiet(self, block, command, **variables):
         """Carry out a command that succeeds without complaint."""
         done = subprocess.run(command, shell=True, text=True, timeout=PATIENCE,
+                              env={**os.environ, **variables},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         noise = [line for line in done.stderr.splitlines()
                  if "refreshing the Postfix mail system" not in line]
@@ -170,11 +183,17 @@ class Walk:
     def do_commands(self, block):
         if self.pristine:
             return
+        variables = {}                  # good until the end of the block
         for command, expected in block.commands:
             self.steps += 1
+            assigned = re.match(r"(\w+)=", command)
+            if assigned:
+                variables[assigned[1]] = self.quiet(
+                    block, f'{command}; printf %s "${assigned[1]}"')
+                continue
             if expected:
                 self.tell(block)
-            printed = self.quiet(block, command)
+            printed = self.quiet(block, command, **variables)
             if not document.output_pattern(expected).fullmatch(printed):
                 self.fault(block, "`%s' prints:\n%sand not:\n%s" % (
                     command, printed, "\n".join(expected)))

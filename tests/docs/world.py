@@ -3,7 +3,7 @@
 Inside a throw-away clone of the machine (ci/sandbox) the addresses of RFC 5737
 belong to the loopback interface, a name server knows example.com and its
 sisters, and a certification authority is among those that the system trusts.
-Thus a reader's commands can be carried out as they are printed.
+Thus a reader's commands can be executed as they are printed.
 """
 
 import dataclasses
@@ -16,7 +16,6 @@ from pathlib import Path
 E2E = Path(__file__).resolve().parents[1] / "e2e"
 sys.path.insert(0, str(E2E))
 
-import releases  # noqa: E402
 from peer import Behaviour, Peers, Transcript  # noqa: E402
 from pki import Cert, Pki  # noqa: E402
 from postfix import MailLog, POLL, require_sandbox, run  # noqa: E402

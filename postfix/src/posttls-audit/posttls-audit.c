@@ -459,6 +459,36 @@
 /*	terminal, and 80 when the output is not a terminal. Long names
 /*	are cut and end in "...", and a row that is still too long goes
 /*	on in the next line; numbers are never cut.
+/* EXAMPLES
+/* .ad
+/* .fi
+/*	Report on a logfile, and on the systemd journal:
+/* .sp
+/* .nf
+/*	posttls-audit /var/log/mail.log
+/*	journalctl -q -o short-iso -t postfix/smtp | posttls-audit
+/* .fi
+/* .sp
+/*	Look at one destination since a repair; show problems only, all
+/*	of them:
+/* .sp
+/* .nf
+/*	posttls-audit -r example.com -s 2d /var/log/mail.log
+/*	posttls-audit -e -n 0 /var/log/mail.log
+/* .fi
+/* .sp
+/*	Propose policy table entries:
+/* .sp
+/* .nf
+/*	posttls-audit -P /var/log/mail.log
+/* .fi
+/* .sp
+/*	Once a day, read what is new, keep what was learned, and write a
+/*	web page:
+/* .sp
+/* .nf
+/*	posttls-audit -H -S /var/lib/tls-audit /var/log/mail.log* >tls.html
+/* .fi
 /* SEE ALSO
 /*	smtp(8), Postfix SMTP and LMTP client
 /*	posttls-finger(1), probe the TLS properties of a server
