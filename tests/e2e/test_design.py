@@ -271,7 +271,8 @@ def plain_cases():
 # What OpenSSL says of each way to break a handshake, in one version or the
 # other, whether smtp(8) has the connection or tlsproxy(8).
 BROKEN = {
-    "close": (B(handshake="close"), "", "unexpected eof while reading"),
+    "close": (B(handshake="close"), "", "lost connection"
+              "|unexpected eof while reading"),
     "alert": (B(handshake="alert"), "", ".*alert handshake failure"),
     "garbage": (B(handshake="garbage"), "", "wrong version number"
                 "|packet length too long|record layer failure"),

@@ -558,7 +558,13 @@ void    smtp_tls_rounds_end(SMTP_STATE *state)
 	smtp_tls_start_set(dest, rounds->used);
     }
 
-    if (rounds->used == TLS_ROUND_NONE)
+    /*
+     * What was held back would have served those who are left.
+     */
+#define ALL_SERVED(state) \
+	(SMTP_RCPT_LEFT(state) == 0 && (state)->status == 0)
+
+    if (rounds->used == TLS_ROUND_NONE || !ALL_SERVED(state))
 	for (cpp = rounds->held->argv; *cpp; cpp++)
 	    msg_warn("%s", *cpp);
     argv_truncate(rounds->held, 0);
