@@ -205,8 +205,10 @@ def trust_cases(kind, also=(), daemons=None):
         yield case("file-garbage", smtp_tls_CAfile=str(GARBAGE))
         yield case("file-directory", smtp_tls_CAfile=str(NOTHING))
         # A directory of certificates is read when it is needed: in there.
-        if not chroot:
-            yield case("path-good", True, smtp_tls_CApath=str(HASHED))
+        yield case("path-good", not chroot, smtp_tls_CApath=str(HASHED))
+        yield case("path-missing", smtp_tls_CApath=str(MISSING))
+        yield case("path-empty", smtp_tls_CApath=str(NOTHING))
+        yield case("nothing")
         yield case("tafile-missing", policy=" tafile=%s" % MISSING)
         yield case("tafile-empty", policy=" tafile=%s" % EMPTY)
         yield case("tafile-garbage", policy=" tafile=%s" % GARBAGE)
@@ -277,3 +279,16 @@ def test_what_is_to_be_trusted(works, case, faulty):
     result = faulty.result(case)
     check_never_weaker(result)
     assert len(result.of("message")) == works
+    if "-path-" in case.name or case.name.endswith("-nothing"):
+        assert [re.sub(".*reason=", "", text) for text in
+                result.texts("tls fallback refused: ")] == (
+                    [] if works else ["untrusted, rule=local-config"])
+
+
+def test_trusting_nobody_is_told_once(faulty):
+    """By each process that had such a delivery."""
+    lines = [line for line in faulty.postfix.log.lines
+             if "no certificate of a trusted authority" in line.text]
+    assert lines
+    processes = [(line.program, line.pid) for line in lines]
+    assert len(processes) == len(set(processes))

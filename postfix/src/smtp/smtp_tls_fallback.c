@@ -198,7 +198,8 @@
 /* .IP key
 /*	The result of smtp_tls_fallback_key().
 /* DIAGNOSTICS
-/*	Warnings: see above. The format of the records with "tls fallback:"
+/*	Warnings: there is no trusted authority at all (this is logged once
+/*	per process); see also above. The format of the records with "tls fallback:"
 /*	and "tls fallback refused:" is an interface for log analyzers.
 /* SEE ALSO
 /*	tls_fallback(3) what to do when a level cannot be had
@@ -245,6 +246,7 @@
 /* TLS library. */
 
 #include <tls.h>
+#include <tls_authorities.h>
 #include <tls_handshake.h>
 #include <tls_fallback.h>
 #include <tls_fallback_conf.h>
@@ -782,6 +784,19 @@ int     smtp_tls_fallback_handshake(SMTP_STATE *state)
     return (TLS_FALLBACK_ACT_IS_OK(action));
 }
 
+/* smtp_tls_fallback_nobody - warn about our own settings, once */
+
+static void smtp_tls_fallback_nobody(void)
+{
+    static int warned;
+
+    if (warned == 0)
+	msg_warn("no certificate of a trusted authority is available: check "
+		 "%s, %s, and what of them is readable in the chroot jail",
+		 VAR_LMTP_SMTP(TLS_CA_FILE), VAR_LMTP_SMTP(TLS_CA_PATH));
+    warned = 1;
+}
+
 /* smtp_tls_fallback_cert - level to go on at, certificate not verified */
 
 int     smtp_tls_fallback_cert(SMTP_STATE *state)
@@ -820,6 +835,19 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 	    obstacle = TLS_OBSTACLE_TLSA_UNUSABLE;
 	else
 	    rules |= TLS_FALLBACK_RULE_LOCAL;
+    }
+
+    /*
+     * With trust anchors in the policy table, no others are needed.
+     */
+#define HAVE_TRUST_ANCHORS(tls) \
+	((tls)->dane != 0 && (tls)->dane->tlsa != 0)
+#define TRUSTS_NOBODY(state, ctx) \
+	(!HAVE_TRUST_ANCHORS((state)->tls) && !tls_authorities_exist(ctx))
+
+    if (obstacle == TLS_OBSTACLE_UNTRUSTED && TRUSTS_NOBODY(state, ctx)) {
+	smtp_tls_fallback_nobody();
+	rules |= TLS_FALLBACK_RULE_LOCAL;
     }
 
     if (obstacle == TLS_OBSTACLE_TLSA_UNUSABLE)

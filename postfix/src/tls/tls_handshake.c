@@ -58,8 +58,8 @@
 /*	tls_handshake_print() and tls_handshake_scan() send and receive
 /*	what the SMTP client needs to know of a TLS_SESS_STATE in addition to
 /*	what other tlsproxy(8) clients do: the server name that was
-/*	sent, the verification error, and the result from
-/*	tls_audit_cert(3). They are for use with
+/*	sent, the verification error, and the results from
+/*	tls_authorities(3) and tls_audit_cert(3). They are for use with
 /*	SEND_ATTR_FUNC(tls_handshake_print, (const void *) tls_context) and
 /*	RECV_ATTR_FUNC(tls_handshake_scan, (void *) tls_context).
 /*	When tls_handshake_scan() receives what tls_handshake_report() sent,
@@ -80,6 +80,7 @@
 /* BUGS
 /*	The outcome is that of the last handshake in the process.
 /* SEE ALSO
+/*	tls_authorities(3) is there any trusted certification authority
 /*	tls_audit_cert(3) what a server certificate would have been good for
 /*	tls_proxy_clnt(3) tlsproxy(8) client
 /* LICENSE
@@ -111,6 +112,7 @@
 
 #include <tls.h>
 #include <tls_audit_cert.h>
+#include <tls_authorities.h>
 #include <tls_handshake.h>
 #include <tls_proxy.h>
 
@@ -123,6 +125,7 @@
 #define TLS_ATTR_HANDSHAKE_ERROR	"handshake_error"
 #define TLS_ATTR_SNI_SENT		"sni_sent"
 #define TLS_ATTR_VERIFY_ERROR		"verify_error"
+#define TLS_ATTR_AUTHORITIES		"authorities"
 
 static VSTRING *handshake_error;
 
@@ -211,11 +214,13 @@ int     tls_handshake_print(ATTR_PRINT_COMMON_FN print_fn, VSTREAM *fp,
 
 #define SNI_SENT(tp)	((tp)->am_server || (tp)->peer_sni == 0 ? \
 			    "" : (tp)->peer_sni)
+#define AUTHORITIES(tp)	(TLS_CERT_IS_TRUSTED(tp) || tls_authorities_exist(tp))
 
     return (print_fn(fp, flags | ATTR_FLAG_MORE,
 		     SEND_ATTR_STR(TLS_ATTR_HANDSHAKE_ERROR, ""),
 		     SEND_ATTR_STR(TLS_ATTR_SNI_SENT, SNI_SENT(tp)),
 		     SEND_ATTR_INT(TLS_ATTR_VERIFY_ERROR, tp->errorcode),
+		     SEND_ATTR_INT(TLS_ATTR_AUTHORITIES, AUTHORITIES(tp)),
 		     SEND_ATTR_FUNC(tls_audit_cert_print,
 				    (const void *) tp->audit_cert),
 		     ATTR_TYPE_END));
@@ -240,9 +245,10 @@ int     tls_handshake_scan(ATTR_SCAN_COMMON_FN scan_fn, VSTREAM *fp,
     } else if (scan_fn(fp, flags | ATTR_FLAG_MORE,
 		       RECV_ATTR_STR(TLS_ATTR_SNI_SENT, buf),
 		       RECV_ATTR_INT(TLS_ATTR_VERIFY_ERROR, &tp->errorcode),
+		       RECV_ATTR_INT(TLS_ATTR_AUTHORITIES, &tp->authorities),
 		       RECV_ATTR_FUNC(tls_audit_cert_scan,
 				      (void *) &tp->audit_cert),
-		       ATTR_TYPE_END) == 3) {
+		       ATTR_TYPE_END) == 4) {
 	if (LEN(buf) > 0)
 	    tp->peer_sni = mystrdup(STR(buf));
 	ret = 1;
