@@ -10,12 +10,12 @@
 /*
 /*	const char *tls_handshake_error(void)
 /* AUXILIARY FUNCTIONS
-/*	void	tls_handshake_failed(void)
-/*
 /*	void	tls_handshake_report(stream, flags, status)
 /*	VSTREAM	*stream;
 /*	int	flags;
 /*	int	status;
+/*
+/*	void	tls_handshake_failed(void)
 /*
 /*	int	tls_handshake_print(print_fn, stream, flags, ptr)
 /*	ATTR_PRINT_COMMON_FN print_fn;
