@@ -21,7 +21,8 @@ NO_STARTTLS = "TLS was not offered by the server"
 REFUSED = "REPLY"
 REFUSED_454 = REFUSED.replace("REPLY", "454 4.7.0 not now")
 REFUSED_502 = REFUSED.replace("REPLY", "502 5.5.1 no such command")
-HANDSHAKE = "Cannot start TLS: handshake failure (REASON)"
+NOT_STARTED = "Cannot start TLS: handshake failure"
+HANDSHAKE = NOT_STARTED + " (REASON)"
 LOST = "lost connection with {namaddr} while %s"
 
 # Where the connection can be lost, and what Postfix was doing then.

@@ -630,12 +630,14 @@ class Result:
         For "dane", upstream has the name of what the DNS made of it. It does
         not decide the status of a reused connection.
         """
-        found = {match[1] for match in (
-            re.search(r", tls=([^,/]+)[,/].* status=", line.text)
-            for line in self.agent_lines()) if match}
+        statuses = [match.groups() for match in (
+            re.search(r", relay=([^,]+), .*, tls=([^,/]+)[,/].* status=",
+                      line.text) for line in self.agent_lines()) if match]
         for fields in self.audits():
             if "policy" not in fields or "reuse" in fields:
                 continue
+            found = {tls for relay, tls in statuses
+                     if relay == fields["relay"]}
             effective = ("none" if fields["auth"] == "Cleartext"
                          else fields["level"])
             names = {fields["policy"]}

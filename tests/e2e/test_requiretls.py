@@ -43,7 +43,7 @@ OBSTACLES = {
         SECURE, B(handshake="close"), details.HANDSHAKE,
         {"connections": 3, "handshakes": 2, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
-            "deferred", "4.7.5", details.HANDSHAKE))),
+            "deferred", "4.7.5", details.NOT_STARTED))),
     "tls-lost": (
         SECURE, B(lose_in_tls="MAIL"), details.LOST % details.WHILE["MAIL"],
         {"connections": 2, "clear_mails": 1},
