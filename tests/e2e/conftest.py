@@ -27,6 +27,16 @@ def pytest_configure(config):
         "markers", "cases(*cases): the cases that a test works with")
 
 
+def pytest_collection_modifyitems(config, items):
+    """A table of which no case is for this release is no test, and is not
+    one that was skipped either."""
+    empty = [item for item in items if any(
+        "got empty parameter set" in mark.kwargs.get("reason", "")
+        for mark in item.iter_markers("skip"))]
+    config.hook.pytest_deselected(items=empty)
+    items[:] = [item for item in items if item not in empty]
+
+
 def cases_of(item):
     """The cases of one test: its "case" argument and its "cases" marker."""
     found = []
