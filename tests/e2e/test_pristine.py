@@ -64,6 +64,7 @@ def test_something_is_compared(runs):
 
 # What Postfix has, is seen in a parameter that came with it, ...
 PARAMETERS = {
+    "srv-records": "use_srv_lookup",
     "sts-attributes": "smtp_tls_enforce_sts_mx_patterns",
     "raw-public-keys": "smtp_tls_enable_rpk",
     "tls-required-header": "tls_required_enable",
