@@ -199,6 +199,15 @@ patches_in() {
     sed -e 's/[	 ]*#.*//' -e '/^[	 ]*$/d' "$1/series" | awk '{ print $1 }'
 }
 
+# need_patches - DIRECTORY: stop where its series names a patch that is not there
+
+need_patches() {
+    for name in $(patches_in "$1"); do
+	[ -f "$1/$name" ] ||
+	    die "${1#"$TOP"/}/series names $name, which does not exist"
+    done
+}
+
 # series_of - RELEASE: names of the patches, in order
 
 series_of() {
@@ -234,9 +243,8 @@ in_a_row() {
 # person to look at.
 
 apply_series() {
+    need_patches "$1"
     for name in $(patches_in "$1"); do
-	[ -f "$1/$name" ] ||
-	    die "${1#"$TOP"/}/series names $name, which does not exist"
 	patch -d "$2" -p1 --fuzz=0 --forward --batch --no-backup-if-mismatch \
 	    <"$1/$name" >"$2.patch.log" 2>&1 || {
 	    sed 's/^/    /' "$2.patch.log" >&2

@@ -36,9 +36,9 @@ replace_file() {
 make_stack() {
     mkdir -p "$1/now" "$1/headers" "$1/levels" && ln -s "$2" "$1/pristine" ||
 	die "cannot write in $1"
+    need_patches "$3"
     patches_in "$3" >"$1/names" && : >"$1/rejects" || exit 1
     while read -r name; do
-	[ -f "$3/$name" ] || die "$3/series names $name, which does not exist"
 	sed '/^--- /,$d' "$3/$name" >"$1/headers/$name"
 	lsdiff --strip=1 "$3/$name" >"$1/changed"
 	while read -r file; do

@@ -50,6 +50,10 @@ class Kind:
     levels: tuple = tuple(LEVELS)
 
 
+# A server that does not take the message now. With pipelining it would get one
+# that is empty.
+LATER = {"replies": {"MAIL": "451 4.3.0 later"}, "pipelining": False}
+
 KINDS = {
     "good": Kind("g", host(), offer=STRICT),
     "mismatch": Kind(
@@ -86,8 +90,7 @@ KINDS = {
         session=True),
     "unreachable": Kind("x", host(), "4.4.1", connects=0, handshakes=0),
     "busy": Kind("y", host(greeting="421 4.3.2 busy"), "4.3.2", handshakes=0),
-    "later": Kind("z", host(replies={"MAIL": "451 4.3.0 later"},
-                            pipelining=False), "4.3.0", session=True),
+    "later": Kind("z", host(**LATER), "4.3.0", session=True),
 }
 
 

@@ -281,7 +281,8 @@ BROKEN = {
 }
 REASONS = [(words, Case("smtp-reason-%s-%s" % (name, transport),
                         peers=(server,), policy=SECURE + more,
-                        fallback="secure=may", params=params, hold=True))
+                        fallback="secure=may", params=params, hold=True,
+                        expect=Expect()))
            for name, (server, more, words) in BROKEN.items()
            for transport, params in (
                ("direct", ()),
@@ -291,8 +292,5 @@ REASONS = [(words, Case("smtp-reason-%s-%s" % (name, transport),
 @pytest.mark.parametrize("words, case", REASONS,
                          ids=[case.name for _, case in REASONS])
 def test_reason_of_a_broken_handshake(words, case, world):
-    world.deliver(case)
     texts = world.result(case).texts("tls fallback: ")
-    assert texts and re.search(
-        re.escape(details.HANDSHAKE).replace("REASON", "(?:%s)" % words) + "$",
-        texts[0])
+    assert texts and re.search(details.broken_handshake(words), texts[0])

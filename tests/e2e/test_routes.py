@@ -12,7 +12,7 @@ import rounds
 from dnssec import Dns
 from harness import Audit, Case, Expect, Fell
 from releases import applicable
-from rounds import KINDS, List, host
+from rounds import KINDS, LATER, List, host
 
 # What there is to be said of each; SRV records and address lists only differ
 # in how the hosts are found.
@@ -168,7 +168,6 @@ def relayed(names, fallback, connections, warnings, peers=None):
         expect=Expect(connections=connections, warnings=warnings))
 
 
-LATER = {"replies": {"MAIL": "451 4.3.0 later"}, "pipelining": False}
 RELAYED = [
     relayed("mismatch nostarttls", "", 2, ()),
     # What a later round leaves goes there, and nothing before.

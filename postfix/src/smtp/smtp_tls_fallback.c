@@ -763,23 +763,26 @@ int     smtp_tls_fallback_handshake(SMTP_STATE *state)
     SMTP_TLS_POLICY *tls = state->tls;
     const char *error = tls_handshake_error();
     VSTRING *detail;
+    int     obstacle;
     int     action;
 
     if (!CAN_CONNECT_AGAIN(state) || !MAY_FALL_BACK(tls))
 	return (0);
+    obstacle = (smtp_tls_fallback_is_may(tls) ?
+		TLS_OBSTACLE_HANDSHAKE_MAY : TLS_OBSTACLE_HANDSHAKE);
 
     /*
      * Without TLS context, and without an explicit error, the problem is
      * with our own settings or with tlsproxy(8).
      */
+    if (error == 0) {
+	smtp_tls_fallback_local(state, obstacle);
+	return (0);
+    }
     detail = vstring_alloc(100);
-    vstring_sprintf(detail, "Cannot start TLS: handshake failure (%s)",
-		    error ? error : "local problem");
-    action = smtp_tls_fallback_decided(state, smtp_tls_fallback_is_may(tls) ?
-				       TLS_OBSTACLE_HANDSHAKE_MAY :
-				       TLS_OBSTACLE_HANDSHAKE, STR(detail),
-				       error ? TLS_FALLBACK_RULE_NONE :
-				       TLS_FALLBACK_RULE_LOCAL);
+    vstring_sprintf(detail, "Cannot start TLS: handshake failure (%s)", error);
+    action = smtp_tls_fallback_decided(state, obstacle, STR(detail),
+				       TLS_FALLBACK_RULE_NONE);
     vstring_free(detail);
     return (TLS_FALLBACK_ACT_IS_OK(action));
 }
