@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from test_posttls_audit import (ERROR, OK, PROGRAM, STAMP, environment, lines_of, report,
+from test_posttls_audit import (ERROR, OK, PROGRAM, STAMP, TOP, environment, lines_of, report,
                                run)
 
 HOSTS = ("mx1", "mx2", "relay.example.net")
@@ -108,9 +108,23 @@ def merge_randomly(rng, paths, tmp_path):
                  for _ in range(min(len(paths), rng.randrange(2, 30)))]
         number += 1
         merged = tmp_path / f"merged-{number}"
-        run("-S", merged, *group)
+        run("-S", merged, *group, timeout=600)
         paths.append(merged)
     return paths[0]
+
+
+def cut_file(rng, path, cuts, directory):
+    """A file in pieces, some of them compressed; it need not fit into memory."""
+    directory.mkdir(exist_ok=True)
+    places = [0, *sorted(rng.sample(range(1, path.stat().st_size), cuts)), path.stat().st_size]
+    with open(path, "rb") as text:
+        for number, (begin, end) in enumerate(zip(places, places[1:])):
+            part = directory / f"{path.name}-{number}"
+            part.write_bytes(text.read(end - begin))
+            if number % 4 == 0:
+                subprocess.run(["gzip", "-1", part], check=True)
+                part = part.with_name(f"{part.name}.gz")
+            yield part
 
 
 @pytest.mark.parametrize("by_host", [False, True])
@@ -148,6 +162,40 @@ def test_names_say_where_a_line_goes_on(names, tmp_path):
     paths = [tmp_path / name for name in names]
     lines = lines_of(report(*paths, tmp_path / "other"))
     assert (lines["audit"], lines["not_understood"]) == (3, 1)
+
+
+@pytest.mark.parametrize("by_host", [False, True])
+def test_partition_of_a_large_log(by_host, request, tmp_path):
+    """The same with a log of any size, from more and from larger hosts.
+
+    One piece in four is compressed; --log-size=1024 makes 200 pieces of a Gbyte.
+    """
+    size = request.config.getoption("log_size")
+    rng = random.Random(size)
+    whole = tmp_path / "whole"
+    hosts = 5
+    subprocess.run([TOP / "tests/log/loggen", "--size", str(size), "--hosts", str(hosts),
+                    "--destinations", str(50 * size), whole], check=True)
+    logs = [whole]
+    if by_host:
+        logs = [tmp_path / f"mx{number + 1}" for number in range(hosts)]
+        subprocess.run(["awk", "-v", f"to={tmp_path}/", '{ print >to $4 }', whole], check=True)
+    parts = [part for log in logs
+             for part in cut_file(rng, log, 200 // len(logs), tmp_path / "parts")]
+    pieces = len(parts)
+    assert pieces == 200 + len(logs)
+    for path in (whole, *parts):
+        os.utime(path, (1793491200 + 60 * 86400, 1793491200 + 60 * 86400))
+    began = time.monotonic()
+    want = run("-j", whole, timeout=600).stdout
+    once = time.monotonic()
+    assert json.loads(want)["notes"] == []
+    assert lines_of(json.loads(want))["audit"] > 100 * size
+    assert run("-j", "-w", 2, *parts, timeout=600).stdout == want
+    each = time.monotonic()
+    assert run("-j", merge_randomly(rng, parts, tmp_path), timeout=600).stdout == want
+    print(f"{size} Mbyte: at once {once - began:.1f} s, {pieces} pieces {each - once:.1f} s,"
+          f" merged in groups {time.monotonic() - each:.1f} s")
 
 
 def test_order_of_files_does_not_matter(tmp_path):
@@ -215,28 +263,33 @@ def start(*args):
 
 
 def test_killed_at_any_moment(tmp_path):
-    """200 runs on a growing log end early. What they leave is whole, and goes on."""
+    """200 runs on a growing log are killed. What they leave is whole, and goes on."""
     rng = random.Random(3)
-    text = text_of(make_lines(rng, 3000))
+    text = text_of(make_lines(rng, 1500))
     log = tmp_path / "log"
     summary = tmp_path / "summary"
-    log.touch()
-    places = sorted(rng.sample(range(1, len(text)), 199))
-    killed = 0
     begin_time = time.monotonic()
     write(log, text)
     run("-S", tmp_path / "timing", log)
     usual = time.monotonic() - begin_time
     log.write_bytes(b"")
-    for begin, end in zip([0, *places], [*places, len(text)]):
-        write(log, text[begin:end], "ab")
+    seen = 0
+    killed = 0
+    sizes = set()
+    while killed < 200:
+        # Some runs end in time: the log grows by what remains for the others.
+        end = seen + (len(text) - seen) * (killed + 1) // 200
+        write(log, text[seen:end], "ab")
+        seen = end
         with start("-S", summary, log) as process:
             time.sleep(rng.random() * usual)
             process.kill()
             killed += process.wait() == -signal.SIGKILL
         if summary.exists():
             run(summary)
-    assert killed > 20
+            sizes.add(summary.stat().st_size)
+    write(log, text[seen:], "ab")
+    assert len(sizes) > 20, "nearly no run got as far as the new file"
     want = run("-j", log).stdout
     assert run("-j", "-S", summary, log).stdout == want
 
@@ -292,25 +345,38 @@ def make_summary(tmp_path):
     return tmp_path / "summary"
 
 
+def run_all(commands):
+    """Results of runs at the same time: a program that ends with an error waits a second."""
+    running = [subprocess.Popen([PROGRAM, *map(str, args)], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=environment())
+               for args in commands]
+    return [(process, *process.communicate()) for process in running]
+
+
 def test_damage(summary, tmp_path):
     """Every change of a byte and every end is noticed, and nothing is overwritten."""
     rng = random.Random(8)
     whole = summary.read_bytes()
-    bad = tmp_path / "bad"
-    for _ in range(60):
+    bad = []
+    while len(bad) < 120:
         data = bytearray(whole)
         place = rng.randrange(len(data))
         data[place] ^= 1 << rng.randrange(8)
         for text in (bytes(data), whole[:place]):
-            if not text.startswith(b"posttls-audit summary"):
-                continue  # not recognized as a summary, then
-            bad.write_bytes(text)
-            done = run("-S", bad, tmp_path / "log", status=ERROR)
-            assert b"not changed" in done.stderr
-            assert bad.read_bytes() == text
-            result = report(bad, tmp_path / "log", status=ERROR)
-            assert "this summary was not used" in result["notes"][0]["problem"]
-            assert lines_of(result)["audit"] > 0
+            if text.startswith(b"posttls-audit summary"):  # recognized, that is
+                bad.append((tmp_path / f"bad-{len(bad)}", text))
+                write(*bad[-1])
+    log = tmp_path / "log"
+    for (path, text), (process, _output, errors) in zip(
+            bad, run_all(("-S", path, log) for path, _text in bad)):
+        assert process.returncode == ERROR
+        assert b"not changed" in errors
+        assert path.read_bytes() == text
+    for process, output, _errors in run_all(("-j", path, log) for path, _text in bad):
+        assert process.returncode == ERROR
+        result = json.loads(output)
+        assert "this summary was not used" in result["notes"][0]["problem"]
+        assert lines_of(result)["audit"] > 0
 
 
 def resign(text):
