@@ -78,6 +78,10 @@
 /*	times. In a table with history, these must be on the same day;
 /*	audit_count_day() adds to the history only.
 /*
+/*	audit_count_total() makes a number that was told to others never
+/*	fall: it returns the largest value that was specified for this
+/*	name, and remembers it.
+/*
 /*	audit_clean() replaces, in place, what is not printable text.
 /*	The flags are zero or more of the following.
 /* .IP AUDIT_CLEAN_KEY
@@ -319,6 +323,23 @@ void    audit_count_add(AUDIT_COUNT *entry, int kind, unsigned long count,
     AUDIT_NOTE_LAST(entry->last, last);
     if (entry->days)
 	audit_count_day(entry, last / AUDIT_DAY_SECONDS, kind, count);
+}
+
+/* audit_count_total - number that never falls */
+
+unsigned long audit_count_total(HTABLE *totals, const char *name,
+				        unsigned long value)
+{
+    unsigned long *total = (unsigned long *) htable_find(totals, name);
+
+    if (total == 0) {
+	total = (unsigned long *) mymalloc(sizeof(*total));
+	*total = value;
+	(void) htable_enter(totals, name, (void *) total);
+    } else if (*total < value) {
+	*total = value;
+    }
+    return (*total);
 }
 
 /* key_hash - the same on every machine */

@@ -98,6 +98,7 @@ extern void audit_table_trim(AUDIT_TABLE *, long);
 
 extern void audit_count_add(AUDIT_COUNT *, int, unsigned long, time_t, time_t);
 extern void audit_count_day(AUDIT_COUNT *, long, int, unsigned long);
+extern unsigned long audit_count_total(HTABLE *, const char *, unsigned long);
 
  /*
   * A time that was not seen is zero.

@@ -190,6 +190,7 @@ AUDIT_FACTS *audit_facts_create(void)
     facts->relays = htable_create(1000);
     facts->certs = htable_create(100);
     facts->words = htable_create(100);
+    facts->totals = htable_create(100);
     facts->unknown = argv_alloc(1);
     facts->notes = argv_alloc(2);
     return (facts);

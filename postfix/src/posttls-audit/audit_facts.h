@@ -173,6 +173,7 @@ typedef struct AUDIT_FACTS {
     time_t  first;
     time_t  last;
     struct AUDIT_LOG *logs;
+    HTABLE *totals;			/* counters, as reported before */
     ARGV   *unknown;			/* records of a later version */
     int     minor;			/* version that has these */
     ARGV   *notes;			/* file name, what is wrong with it */

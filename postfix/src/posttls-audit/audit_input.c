@@ -35,7 +35,7 @@
 /*	A log that is known from earlier is read only from where
 /*	reading ended then.
 /* .IP AUDIT_INPUT_SUMMARY
-/*	The file must be a summary.
+/*	The file must be a summary. This run goes on where it ended.
 /* .PP
 /*	audit_input_is_new() says that a file is a log that is not
 /*	known, and returns a number that two files with the same first
@@ -197,7 +197,8 @@ static const char *read_summary(AUDIT_READER *rp, AUDIT_SUMMARY *sp)
 
 /* input_summary - add summary */
 
-static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path)
+static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path,
+			         int flags)
 {
     AUDIT_SUMMARY *sp;
     const char *problem;
@@ -217,7 +218,9 @@ static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path)
 	    audit_input_note(facts, path, "cannot open: %s", strerror(errno));
 	    return (0);
 	}
-	sp = audit_summary_begin(facts, pass == 0 ? AUDIT_SUMMARY_CHECK : 0);
+	sp = audit_summary_begin(facts, pass == 0 ? AUDIT_SUMMARY_CHECK :
+				 flags & AUDIT_INPUT_SUMMARY ?
+				 AUDIT_SUMMARY_TOTALS : 0);
 	if ((problem = read_summary(rp, sp)) != 0) {
 	    if (pass > 0)
 		msg_fatal_status(2, "%s: %s", path, problem);
@@ -504,7 +507,7 @@ int     audit_input(AUDIT_FACTS *facts, const AUDIT_SELECT *select,
     if ((rp = open_input(path, head, flags)) == 0)
 	audit_input_note(facts, path, "cannot open: %s", strerror(errno));
     else if (audit_summary_is(STR(head), LEN(head)))
-	ok = input_summary(facts, rp, path);
+	ok = input_summary(facts, rp, path, flags);
     else if (flags & AUDIT_INPUT_SUMMARY)
 	audit_input_note(facts, path, "this is not a summary");
     else

@@ -45,6 +45,10 @@
 /*	this is not enough, a row has more than one line. Numbers and
 /*	times are never cut.
 /*
+/*	Metrics are gauges, or, when the output handle has \fItotals\fR,
+/*	counters where that makes sense: none is less than it was
+/*	\fIbefore\fR. See audit_count_total(3).
+/*
 /*	audit_out_cell() formats one cell as text, in the buffer or
 /*	elsewhere.
 /*
@@ -65,6 +69,7 @@
 
 /* Utility library. */
 
+#include <htable.h>
 #include <msg.h>
 #include <mymalloc.h>
 #include <vstream.h>
@@ -72,6 +77,7 @@
 
 /* Application-specific. */
 
+#include "audit_count.h"
 #include "audit_html.h"
 #include "audit_out.h"
 #include "audit_time.h"
@@ -459,26 +465,75 @@ static void json_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
 			   out->omitted);
 }
 
+#define COUNTERS_MAX	20000
+
+#define IS_COUNTER(out, column) \
+	((out)->totals && (column)->type == AUDIT_CELL_COUNT \
+	    && (column)->is_state == 0)
+
+/* metric_name - name without labels */
+
+static void metric_name(AUDIT_OUT *out, VSTRING *buf)
+{
+    vstring_sprintf(buf, METRIC_PREFIX "%s%s", out->metric->metric,
+		    IS_COUNTER(out, out->metric) ? "_total" : "");
+}
+
 /* prometheus_row - print one metric */
 
 static void prometheus_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 {
+    static VSTRING *name;
     const AUDIT_COLUMN *column = out->layout->columns;
     const char *separator = "{";
+    unsigned long value;
     int     n;
 
-    vstream_fprintf(out->stream, METRIC_PREFIX "%s", out->metric->metric);
+    if (name == 0)
+	name = vstring_alloc(100);
+    metric_name(out, name);
     for (n = 0; column[n].name; n++) {
 	if (column[n].type != AUDIT_CELL_TEXT)
 	    continue;
-	vstream_fprintf(out->stream, "%s%s=%s", separator, column[n].name,
-			quoted(out->buf, cells[n].text ? cells[n].text : ""));
+	vstring_sprintf_append(name, "%s%s=%s", separator, column[n].name,
+			  quoted(out->buf, cells[n].text ? cells[n].text : ""));
 	separator = ",";
     }
+    if (*separator == ',')
+	vstring_strcat(name, "}");
     n = out->metric - column;
-    vstream_fprintf(out->stream, "%s %lu\n", *separator == ',' ? "}" : "",
-		    out->metric->type == AUDIT_CELL_TIME ?
-		    (unsigned long) cells[n].time : cells[n].count);
+    value = (out->metric->type == AUDIT_CELL_TIME ?
+	     (unsigned long) cells[n].time : cells[n].count);
+    if (IS_COUNTER(out, out->metric))
+	value = audit_count_total(out->totals, STR(name),
+			    audit_count_total(out->before, STR(name), value));
+    vstream_fprintf(out->stream, "%s %lu\n", STR(name), value);
+}
+
+/* prometheus_gone - counters that have no row any more */
+
+static void prometheus_gone(AUDIT_OUT *out)
+{
+    HTABLE_INFO **list;
+    HTABLE_INFO **ht;
+    size_t  len;
+
+    /*
+     * These are few, unless someone makes them up.
+     */
+    if (out->before->used > COUNTERS_MAX)
+	return;
+    metric_name(out, out->buf);
+    len = LEN(out->buf);
+    list = htable_list(out->before);
+    for (ht = list; *ht; ht++)
+	if (strncmp(ht[0]->key, STR(out->buf), len) == 0
+	    && ht[0]->key[len] == '{'
+	    && htable_locate(out->totals, ht[0]->key) == 0)
+	    vstream_fprintf(out->stream, "%s %lu\n", ht[0]->key,
+			    audit_count_total(out->totals, ht[0]->key,
+				     *(const unsigned long *) ht[0]->value));
+    myfree((void *) list);
 }
 
 /* prometheus_report - print metrics of one table */
@@ -492,10 +547,13 @@ static void prometheus_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
 	if (column->metric == 0)
 	    continue;
 	out->metric = column;
-	vstream_fprintf(out->stream, "# HELP " METRIC_PREFIX "%s %s\n"
-			"# TYPE " METRIC_PREFIX "%s gauge\n",
-			column->metric, column->help, column->metric);
+	metric_name(out, out->buf);
+	vstream_fprintf(out->stream, "# HELP %s %s\n# TYPE %s %s\n",
+			STR(out->buf), column->help, STR(out->buf),
+			IS_COUNTER(out, column) ? "counter" : "gauge");
 	make_rows(out, function, context);
+	if (IS_COUNTER(out, column))
+	    prometheus_gone(out);
     }
 }
 

@@ -14,6 +14,7 @@
  /*
   * Utility library.
   */
+#include <htable.h>
 #include <vstream.h>
 #include <vstring.h>
 
@@ -44,6 +45,7 @@ typedef struct {
     AUDIT_CELL_TYPE type;
     const char *metric;			/* Prometheus, or null */
     const char *help;			/* same */
+    int     is_state;			/* same: may become smaller */
 } AUDIT_COLUMN;
 
 #define AUDIT_COLUMN_MAX	16
@@ -64,6 +66,11 @@ typedef enum {
 } AUDIT_OUT_FORMAT;
 
  /*
+  * A key that comes and goes with its rank is no counter.
+  */
+#define AUDIT_OUT_HAS_ALL_KEYS(out)	((out)->totals != 0)
+
+ /*
   * Output for people leaves out what says nothing to them.
   */
 #define AUDIT_OUT_IS_HUMAN(out) \
@@ -75,6 +82,8 @@ typedef struct {
     unsigned long top;			/* rows per report, zero for all */
     int     problems_only;
     int     columns;			/* of the terminal, zero: no limit */
+    HTABLE *totals;			/* Prometheus: counters, not gauges */
+    HTABLE *before;			/* same, as they were told before */
     /* Private. */
     const AUDIT_LAYOUT *layout;
     int     measuring;

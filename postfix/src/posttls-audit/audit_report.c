@@ -263,7 +263,7 @@ static void report_counts(AUDIT_OUT *out, const void *context)
     const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
     const AUDIT_REPORT *report = ((const REPORT_CONTEXT *) context)->report;
     const AUDIT_TABLE *table = facts->tables + report->table;
-    int     limit = table->info->limit;
+    int     limit = (AUDIT_OUT_HAS_ALL_KEYS(out) ? 0 : table->info->limit);
     HTABLE_INFO **list = sorted_list(table->entries,
 				     report->flags & REPORT_FLAG_BY_KEY ?
 				     compare_names : compare_counts, 0,
@@ -752,6 +752,8 @@ static void report_relays(AUDIT_OUT *out, const void *context)
 #define DIGEST(name, heading)	{name, heading, AUDIT_CELL_DIGEST, 0, 0}
 #define METRIC(name, heading, metric, help) \
 	{name, heading, AUDIT_CELL_COUNT, metric, help}
+#define STATE_METRIC(name, heading, metric, help) \
+	{name, heading, AUDIT_CELL_COUNT, metric, help, 1}
 #define TIME_METRIC(name, heading, metric, help) \
 	{name, heading, AUDIT_CELL_TIME, metric, help}
 
@@ -831,7 +833,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	    "too few: not enough to tell, or not over enough time.",
 	    AUDIT_LAYOUT_ALL,
 	    {
-		METRIC("destinations", "destinations", "destinations",
+		STATE_METRIC("destinations", "destinations", "destinations",
 		       "Destinations with an authenticated policy, by readiness."),
 		TEXT("verdict", "verdict"),
 	    },
@@ -885,7 +887,7 @@ static const AUDIT_REPORT audit_reports[] = {
 	    "deliveries;\nmixed: for some; cannot: for none; too few: not "
 	    "enough to tell.", AUDIT_LAYOUT_ALL,
 	    {
-		METRIC("destinations", "destinations", "attainable_destinations",
+		STATE_METRIC("destinations", "destinations", "attainable_destinations",
 		       "Destinations without an authenticated policy, by what was attainable."),
 		TEXT("verdict", "verdict"),
 	    },

@@ -11,7 +11,11 @@
 /*	AUDIT_FACTS *facts;
 /*	int	update;
 /*
-/*	int	audit_store_save(store, facts)
+/*	void	audit_store_write(store, facts)
+/*	AUDIT_STORE *store;
+/*	AUDIT_FACTS *facts;
+/*
+/*	int	audit_store_replace(store, facts)
 /*	AUDIT_STORE *store;
 /*	AUDIT_FACTS *facts;
 /* DESCRIPTION
@@ -19,12 +23,16 @@
 /*	going to be updated, the file need not exist, and nobody else can
 /*	open it for update before this process ends.
 /*
-/*	audit_store_save() replaces the file. The result is zero, with
+/*	audit_store_write() writes the facts to a temporary file. What
+/*	is open about logs that ended AUDIT_STORE_OPEN before the end of
+/*	the latest one is settled, so that the file does not grow with
+/*	their number. After this, conclusions may be drawn.
+/*
+/*	audit_store_replace() adds the counters that are about to be
+/*	reported, and replaces the file. The result is zero, with
 /*	the cause in errno, when that is not possible; then the file is
 /*	what it was before. At any moment the name refers to a complete
-/*	file, the old one or the new one. What is open about logs that
-/*	ended AUDIT_STORE_OPEN before the end of the latest one is
-/*	settled, so that the file does not grow with their number.
+/*	file, the old one or the new one.
 /* DIAGNOSTICS
 /*	Fatal errors: the file is damaged or not accessible.
 /* FILES
@@ -95,6 +103,8 @@ AUDIT_STORE *audit_store_open(const char *path, AUDIT_FACTS *facts, int update)
 
     memset((void *) &all, 0, sizeof(all));
     store->path = mystrdup(path);
+    store->temp = concatenate(path, ".tmp", (char *) 0);
+    store->stream = 0;
     store->lock = (update ? lock_store(path) : -1);
     if (stat(path, &st) < 0) {
 	if (errno != ENOENT || update == 0)
@@ -102,25 +112,6 @@ AUDIT_STORE *audit_store_open(const char *path, AUDIT_FACTS *facts, int update)
     } else if (audit_input(facts, &all, path, AUDIT_INPUT_SUMMARY) == 0)
 	msg_fatal_status(2, "%s: not changed", path);
     return (store);
-}
-
-/* write_file - write, and make sure that it is on disk */
-
-static int write_file(const char *path, AUDIT_FACTS *facts)
-{
-    VSTREAM *stream;
-    int     fd;
-    int     ok;
-
-    if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, STORE_MODE)) < 0)
-	return (0);
-    stream = vstream_fdopen(fd, O_WRONLY);
-    vstream_control(stream, CA_VSTREAM_CTL_BUFSIZE((ssize_t) 262144),
-		    CA_VSTREAM_CTL_END);
-    ok = (audit_summary_write(stream, facts, 0) && fsync(fd) == 0);
-    if (vstream_fclose(stream) != 0)
-	ok = 0;
-    return (ok);
 }
 
 /* sync_directory - the new name must be on disk, too */
@@ -137,24 +128,55 @@ static void sync_directory(const char *path)
     myfree(copy);
 }
 
-/* audit_store_save - replace file */
+/* audit_store_write - everything but what is going to be reported */
 
-int     audit_store_save(AUDIT_STORE *store, AUDIT_FACTS *facts)
+void    audit_store_write(AUDIT_STORE *store, AUDIT_FACTS *facts)
 {
-    char   *name = concatenate(store->path, ".tmp", (char *) 0);
-    int     ok;
-    int     saved_errno;
+    int     fd;
 
     if (facts->last > AUDIT_STORE_OPEN)
 	audit_groups_settle(facts, facts->last - AUDIT_STORE_OPEN);
     audit_facts_trim(facts);
-    ok = (write_file(name, facts) && rename(name, store->path) == 0);
-    saved_errno = errno;
-    if (ok)
-	sync_directory(store->path);
-    else
-	(void) unlink(name);
-    errno = saved_errno;
-    myfree(name);
+    if ((fd = open(store->temp, O_WRONLY | O_CREAT | O_TRUNC, STORE_MODE)) < 0) {
+	store->error = errno;
+	return;
+    }
+    store->stream = vstream_fdopen(fd, O_WRONLY);
+    vstream_control(store->stream, CA_VSTREAM_CTL_BUFSIZE((ssize_t) 262144),
+		    CA_VSTREAM_CTL_END);
+    store->writer = audit_summary_write(store->stream, facts);
+}
+
+/* finish_file - complete the new file, and make sure that it is on disk */
+
+static int finish_file(AUDIT_STORE *store, AUDIT_FACTS *facts)
+{
+    int     ok;
+
+    if (store->stream == 0) {
+	errno = store->error;
+	return (0);
+    }
+    audit_summary_write_totals(store->writer, facts);
+    ok = (audit_summary_write_end(store->writer)
+	  && fsync(vstream_fileno(store->stream)) == 0);
+    if (vstream_fclose(store->stream) != 0)
+	ok = 0;
     return (ok);
+}
+
+/* audit_store_replace - the new file takes the place of the old one */
+
+int     audit_store_replace(AUDIT_STORE *store, AUDIT_FACTS *facts)
+{
+    int     saved_errno;
+
+    if (finish_file(store, facts) && rename(store->temp, store->path) == 0) {
+	sync_directory(store->path);
+	return (1);
+    }
+    saved_errno = errno;
+    (void) unlink(store->temp);
+    errno = saved_errno;
+    return (0);
 }

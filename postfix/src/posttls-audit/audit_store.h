@@ -12,17 +12,28 @@
 /* .nf
 
  /*
+  * Utility library.
+  */
+#include <vstream.h>
+
+ /*
   * Application-specific.
   */
 #include "audit_facts.h"
+#include "audit_summary.h"
 
 typedef struct {
     char   *path;
+    char   *temp;			/* the new file */
     int     lock;			/* file descriptor */
+    VSTREAM *stream;			/* null in case of error */
+    AUDIT_SUMMARY_WRITER *writer;
+    int     error;			/* errno */
 } AUDIT_STORE;
 
 extern AUDIT_STORE *audit_store_open(const char *, AUDIT_FACTS *, int);
-extern int audit_store_save(AUDIT_STORE *, AUDIT_FACTS *);
+extern void audit_store_write(AUDIT_STORE *, AUDIT_FACTS *);
+extern int audit_store_replace(AUDIT_STORE *, AUDIT_FACTS *);
 
 /* LICENSE
 /* .ad

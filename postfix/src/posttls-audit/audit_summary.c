@@ -28,10 +28,20 @@
 /*	void	audit_summary_free(summary)
 /*	AUDIT_SUMMARY *summary;
 /*
-/*	int	audit_summary_write(stream, facts, flags)
+/*	AUDIT_SUMMARY_WRITER *audit_summary_write(stream, facts)
 /*	VSTREAM	*stream;
 /*	AUDIT_FACTS *facts;
-/*	int	flags;
+/*
+/*	void	audit_summary_write_notes(writer, facts)
+/*	AUDIT_SUMMARY_WRITER *writer;
+/*	AUDIT_FACTS *facts;
+/*
+/*	void	audit_summary_write_totals(writer, facts)
+/*	AUDIT_SUMMARY_WRITER *writer;
+/*	AUDIT_FACTS *facts;
+/*
+/*	int	audit_summary_write_end(writer)
+/*	AUDIT_SUMMARY_WRITER *writer;
 /* DESCRIPTION
 /*	This module writes facts as text, and adds such text to other
 /*	facts. The format is described in the posttls-audit(1) manual
@@ -41,7 +51,9 @@
 /*
 /*	audit_summary_begin() prepares for reading. With the flag
 /*	AUDIT_SUMMARY_CHECK nothing is added to the facts: a summary
-/*	must be checked to the end before it is used.
+/*	must be checked to the end before it is used. Without the flag
+/*	AUDIT_SUMMARY_TOTALS the counters that were reported are
+/*	ignored: they are about one file and those who look at it.
 /*
 /*	audit_summary_line() takes one line, without newline character.
 /*	There must be room for a null byte after the last character.
@@ -53,9 +65,12 @@
 /*	audit_summary_known() says that the facts already have every log
 /*	that the summary was made from, so that there is nothing to add.
 /*
-/*	audit_summary_write() writes a summary. With the flag
-/*	AUDIT_SUMMARY_NOTES it has notes about the input, too. The
-/*	result is non-zero in case of success.
+/*	audit_summary_write() begins to write a summary, with all that
+/*	adds up. audit_summary_write_notes() adds notes about the input,
+/*	for another process of the same run, and
+/*	audit_summary_write_totals() the counters as they were reported
+/*	last, for the next run. audit_summary_write_end() completes the
+/*	summary. The result is non-zero when all went well.
 /* LICENSE
 /* .ad
 /* .fi
@@ -118,12 +133,14 @@ static uint64_t hash_line(uint64_t hash, const char *text, size_t len)
  /*
   * Writing.
   */
-typedef struct {
+struct AUDIT_SUMMARY_WRITER {
     VSTREAM *stream;
     VSTRING *line;
     uint64_t hash;
     unsigned long lines;
-} WRITER;
+};
+
+typedef AUDIT_SUMMARY_WRITER WRITER;
 
 /* put_text - one field */
 
@@ -469,43 +486,77 @@ static void write_counts(WRITER *wp, const AUDIT_FACTS *facts)
 
 /* audit_summary_write - facts to text */
 
-int     audit_summary_write(VSTREAM *stream, AUDIT_FACTS *facts, int flags)
+AUDIT_SUMMARY_WRITER *audit_summary_write(VSTREAM *stream, AUDIT_FACTS *facts)
 {
-    WRITER  writer;
+    WRITER *wp = (WRITER *) mymalloc(sizeof(*wp));
     const AUDIT_LOG *log;
     char  **cpp;
 
-    writer.stream = stream;
-    writer.line = vstring_alloc(1000);
-    writer.hash = 0;
-    writer.lines = 0;
+    wp->stream = stream;
+    wp->line = vstring_alloc(1000);
+    wp->hash = 0;
+    wp->lines = 0;
     vstream_fprintf(stream, AUDIT_SUMMARY_MAGIC "%d %d\n",
 		    AUDIT_SUMMARY_MAJOR, facts->minor > AUDIT_SUMMARY_MINOR ?
 		    facts->minor : AUDIT_SUMMARY_MINOR);
     for (log = facts->logs; log; log = log->next)
-	write_log(&writer, log);
-    write_lines(&writer, facts);
-    write_counts(&writer, facts);
-    WRITE_TABLE(&writer, facts->destinations, AUDIT_DEST, write_dest);
-    WRITE_TABLE(&writer, facts->relays, AUDIT_RELAY, write_relay);
-    WRITE_TABLE(&writer, facts->certs, AUDIT_CERT, write_cert);
+	write_log(wp, log);
+    write_lines(wp, facts);
+    write_counts(wp, facts);
+    WRITE_TABLE(wp, facts->destinations, AUDIT_DEST, write_dest);
+    WRITE_TABLE(wp, facts->relays, AUDIT_RELAY, write_relay);
+    WRITE_TABLE(wp, facts->certs, AUDIT_CERT, write_cert);
     for (cpp = facts->unknown->argv; *cpp; cpp++) {
-	put_record(&writer, *cpp);
-	put_end(&writer);
+	put_record(wp, *cpp);
+	put_end(wp);
     }
-    if (flags & AUDIT_SUMMARY_NOTES)
-	for (cpp = facts->notes->argv; *cpp; cpp += 2) {
-	    put_record(&writer, "note");
-	    put_raw(&writer, cpp[0]);
-	    put_raw(&writer, cpp[1]);
-	    put_end(&writer);
-	}
-    put_record(&writer, "end");
-    put_number(&writer, writer.lines);
-    put_hash(&writer, writer.hash);
-    put_line(&writer);
-    vstring_free(writer.line);
-    return (vstream_fflush(stream) == 0);
+    return (wp);
+}
+
+/* audit_summary_write_notes - what is wrong with the input */
+
+void    audit_summary_write_notes(AUDIT_SUMMARY_WRITER *wp, AUDIT_FACTS *facts)
+{
+    char  **cpp;
+
+    for (cpp = facts->notes->argv; *cpp; cpp += 2) {
+	put_record(wp, "note");
+	put_raw(wp, cpp[0]);
+	put_raw(wp, cpp[1]);
+	put_end(wp);
+    }
+}
+
+/* audit_summary_write_totals - what was reported */
+
+void    audit_summary_write_totals(AUDIT_SUMMARY_WRITER *wp, AUDIT_FACTS *facts)
+{
+    HTABLE_INFO **list = htable_list(facts->totals);
+    HTABLE_INFO **ht;
+
+    for (ht = list; *ht; ht++) {
+	put_record(wp, "total");
+	put_number(wp, *(const unsigned long *) ht[0]->value);
+	put_text(wp, ht[0]->key);
+	put_end(wp);
+    }
+    myfree((void *) list);
+}
+
+/* audit_summary_write_end - complete it */
+
+int     audit_summary_write_end(AUDIT_SUMMARY_WRITER *wp)
+{
+    int     ok;
+
+    put_record(wp, "end");
+    put_number(wp, wp->lines);
+    put_hash(wp, wp->hash);
+    put_line(wp);
+    ok = (vstream_fflush(wp->stream) == 0);
+    vstring_free(wp->line);
+    myfree((void *) wp);
+    return (ok);
 }
 
  /*
@@ -917,6 +968,16 @@ static void read_event(AUDIT_SUMMARY *sp)
     audit_group_add(sp->group, &event);
 }
 
+/* read_total - counter; the name is the rest of the line */
+
+static void read_total(AUDIT_SUMMARY *sp)
+{
+    unsigned long value = get_number(sp, 1);
+
+    if (sp->flags & AUDIT_SUMMARY_TOTALS)
+	(void) audit_count_total(sp->facts->totals, sp->field[2], value);
+}
+
 /* read_note - note about the input */
 
 static void read_note(AUDIT_SUMMARY *sp)
@@ -949,6 +1010,7 @@ static const RECORD records[] = {
     {"log", 9, read_log},
     {"lines", 2, read_lines},
     {"period", 2, read_period},
+    {"total", 2, read_total},
     {"note", 2, read_note},
     {0},
 };

@@ -49,10 +49,14 @@ extern int audit_summary_known(AUDIT_SUMMARY *);
 extern void audit_summary_free(AUDIT_SUMMARY *);
 
 #define AUDIT_SUMMARY_CHECK	(1<<0)	/* do not add */
+#define AUDIT_SUMMARY_TOTALS	(1<<1)	/* also what was reported */
 
-extern int audit_summary_write(VSTREAM *, AUDIT_FACTS *, int);
+typedef struct AUDIT_SUMMARY_WRITER AUDIT_SUMMARY_WRITER;
 
-#define AUDIT_SUMMARY_NOTES	(1<<0)	/* also notes, for our own use */
+extern AUDIT_SUMMARY_WRITER *audit_summary_write(VSTREAM *, AUDIT_FACTS *);
+extern void audit_summary_write_notes(AUDIT_SUMMARY_WRITER *, AUDIT_FACTS *);
+extern void audit_summary_write_totals(AUDIT_SUMMARY_WRITER *, AUDIT_FACTS *);
+extern int audit_summary_write_end(AUDIT_SUMMARY_WRITER *);
 
 /* LICENSE
 /* .ad

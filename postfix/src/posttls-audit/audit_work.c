@@ -155,6 +155,7 @@ static int do_jobs(WORK *work, int worker)
 
 static void start_worker(WORK *work, int worker)
 {
+    AUDIT_SUMMARY_WRITER *writer;
     VSTREAM *stream;
     int     fds[2];
     int     ok;
@@ -172,7 +173,9 @@ static void start_worker(WORK *work, int worker)
 	ok = do_jobs(work, worker);
 	audit_facts_trim(work->facts);
 	stream = vstream_fdopen(fds[1], O_WRONLY);
-	if (audit_summary_write(stream, work->facts, AUDIT_SUMMARY_NOTES) == 0)
+	writer = audit_summary_write(stream, work->facts);
+	audit_summary_write_notes(writer, work->facts);
+	if (audit_summary_write_end(writer) == 0)
 	    _exit(EXIT_FAILURE_);
 	_exit(ok ? 0 : EXIT_PROBLEM);
     default:

@@ -309,6 +309,7 @@
 /*	relay	name, last time, connections by authentication result
 /*	digest	kind, first and last time, digest
 /*	cert	last time, end of validity, kind, destination, relay
+/*	total	number, metric (the last one that was reported)
 /*	end	number of records, hash
 /* .fi
 /* JSON OUTPUT
@@ -402,34 +403,47 @@
 /* METRICS
 /* .ad
 /* .fi
-/*	All metrics are gauges: they describe the logs that were read,
-/*	and become smaller when a log is rotated. Labels have words
+/*	Without option \fB-S\fR all metrics are gauges: they describe the
+/*	logs that were read, and become smaller when a log is rotated.
+/*
+/*	With option \fB-S\fR what is counted becomes a counter, with
+/*	"\fB_total\fR" at the end of its name, and never falls: not when
+/*	a log is rotated, and not when a line that was taken for a
+/*	delivery turns out to be about a delivery that was counted before.
+/*	The period and the numbers of destinations stay gauges. There is
+/*	no output when the summary file could not be replaced, and all
+/*	keys are shown instead of the most frequent ones. These counters
+/*	belong to the summary file, and do not go into another one that
+/*	it is added to.
+/*
+/*	Labels have words
 /*	from Postfix and OpenSSL only, no names of destinations or
-/*	servers.
+/*	servers. In the following, "*" stands for a name that ends in
+/*	"\fB_total\fR" with option \fB-S\fR.
 /* .IP "\fBposttls_audit_period_timestamp_seconds\fR{edge}"
 /*	Time of the first and last line used.
-/* .IP "\fBposttls_audit_lines\fR{kind}"
+/* .IP "\fBposttls_audit_lines\fR*{kind}"
 /*	Lines read.
-/* .IP "\fBposttls_audit_deliveries\fR{state}"
+/* .IP "\fBposttls_audit_deliveries\fR*{state}"
 /*	Deliveries.
-/* .IP "\fBposttls_audit_policy_diagnostics\fR{state}"
+/* .IP "\fBposttls_audit_policy_diagnostics\fR*{state}"
 /*	Recipients by REQUIRETLS status.
 /* .IP "\fBposttls_audit_destinations\fR{verdict}"
 /*	Destinations with an authenticated policy.
 /* .IP "\fBposttls_audit_attainable_destinations\fR{verdict}"
 /*	Destinations without an authenticated policy.
-/* .IP "\fBposttls_audit_fallback_deliveries\fR{policy,level,reason}"
-/* .IP "\fBposttls_audit_fallback_warnings\fR{policy,level,reason}"
+/* .IP "\fBposttls_audit_fallback_deliveries\fR*{policy,level,reason}"
+/* .IP "\fBposttls_audit_fallback_warnings\fR*{policy,level,reason}"
 /*	Fallbacks.
-/* .IP "\fBposttls_audit_fallback_refused_warnings\fR{rule,reason,policy,fallback}"
+/* .IP "\fBposttls_audit_fallback_refused_warnings\fR*{rule,reason,policy,fallback}"
 /*	Fallbacks refused.
-/* .IP "\fBposttls_audit_failed_recipients\fR{reason}"
+/* .IP "\fBposttls_audit_failed_recipients\fR*{reason}"
 /*	Recipients not delivered because of TLS.
-/* .IP "\fBposttls_audit_auth_deliveries\fR{auth}, \fBposttls_audit_auth_connections\fR{auth}"
-/* .IP "\fBposttls_audit_protocol_deliveries\fR{protocol}, \fBposttls_audit_protocol_connections\fR{protocol}"
-/* .IP "\fBposttls_audit_cipher_deliveries\fR{cipher}, \fBposttls_audit_cipher_connections\fR{cipher}"
-/* .IP "\fBposttls_audit_key_exchange_deliveries\fR{key_exchange}, \fBposttls_audit_key_exchange_connections\fR{key_exchange}"
-/* .IP "\fBposttls_audit_property_deliveries\fR{property,answer}, \fBposttls_audit_property_connections\fR{property,answer}"
+/* .IP "\fBposttls_audit_auth_deliveries\fR*{auth}, \fBposttls_audit_auth_connections\fR*{auth}"
+/* .IP "\fBposttls_audit_protocol_deliveries\fR*{protocol}, \fBposttls_audit_protocol_connections\fR*{protocol}"
+/* .IP "\fBposttls_audit_cipher_deliveries\fR*{cipher}, \fBposttls_audit_cipher_connections\fR*{cipher}"
+/* .IP "\fBposttls_audit_key_exchange_deliveries\fR*{key_exchange}, \fBposttls_audit_key_exchange_connections\fR*{key_exchange}"
+/* .IP "\fBposttls_audit_property_deliveries\fR*{property,answer}, \fBposttls_audit_property_connections\fR*{property,answer}"
 /*	Same as the JSON members.
 /* DIAGNOSTICS
 /*	Problems are logged to the standard error stream. Problems with
@@ -527,6 +541,7 @@
 /* Utility library. */
 
 #include <argv.h>
+#include <htable.h>
 #include <msg.h>
 #include <msg_vstream.h>
 #include <mymalloc.h>
@@ -679,6 +694,23 @@ static int terminal_columns(void)
     return (DEF_COLUMNS);
 }
 
+/* counters - metrics that never fall, and become the next run's business */
+
+static VSTRING *counters(AUDIT_FACTS *facts, const AUDIT_READY *ready)
+{
+    VSTRING *text = vstring_alloc(10000);
+    VSTREAM *stream = vstream_memopen(text, O_WRONLY);
+    AUDIT_OUT *out = audit_out_create(stream, AUDIT_OUT_PROMETHEUS);
+
+    out->before = facts->totals;
+    out->totals = facts->totals = htable_create(100);
+    audit_report(out, facts, ready);
+    htable_free(out->before, myfree);
+    audit_out_finish(out);
+    (void) vstream_fclose(stream);
+    return (text);
+}
+
 /* show_help - option -h */
 
 static NORETURN show_help(void)
@@ -718,6 +750,7 @@ int     main(int argc, char **argv)
     int     flags = 0;
     const char *summary = 0;
     AUDIT_STORE *store = 0;
+    VSTRING *metrics = 0;
     static char dash[] = "-";
     static char *standard_input[] = {dash, 0};
     int     top = NO_TOP;
@@ -833,13 +866,20 @@ int     main(int argc, char **argv)
     if (argc > 0)
 	ok = audit_work(facts, &select, argv, argc, workers,
 			summary ? flags | AUDIT_INPUT_RESUME : flags);
-    if (summary && argc > 0 && audit_store_save(store, facts) == 0) {
-	msg_warn("%s: not changed: %m", summary);
-	ok = 0;
-    }
+    if (summary && argc > 0)
+	audit_store_write(store, facts);
     audit_input_finish(facts, &select);
     audit_facts_trim(facts);
     ready = audit_ready_create(facts, &limits);
+    if (summary) {
+	metrics = counters(facts, ready);
+	if (argc > 0 && audit_store_replace(store, facts) == 0) {
+	    msg_warn("%s: not changed: %m", summary);
+	    ok = 0;
+	    VSTRING_RESET(metrics);		/* not remembered, not told */
+	    VSTRING_TERMINATE(metrics);
+	}
+    }
     if ((silence = audit_silence(facts)) != 0) {
 	msg_warn("%s", silence);
 	argv_insert_one(facts->notes, 0, silence);
@@ -850,6 +890,9 @@ int     main(int argc, char **argv)
 
     if (want == WANT_POLICY) {
 	audit_policy(VSTREAM_OUT, ready);
+    } else if (want == WANT_PROMETHEUS && summary) {
+	vstream_fprintf(VSTREAM_OUT, "%s", STR(metrics));
+	(void) vstream_fflush(VSTREAM_OUT);
     } else {
 	out = audit_out_create(VSTREAM_OUT, want == WANT_JSON ? AUDIT_OUT_JSON :
 			       want == WANT_PROMETHEUS ? AUDIT_OUT_PROMETHEUS :
