@@ -281,6 +281,13 @@ overlay_added() {
 	mkdir -p "$1/$(dirname "$file")" &&
 	    cp -p "$TOP/postfix/$file" "$1/$file" || exit 1
     done || exit 1
+
+    # Upstream's installer takes what is not HTML from README_FILES, and makes no
+    # directories there.
+    for file in "$1"/auxiliary/tls-audit/*; do
+	[ ! -f "$file" ] ||
+	    cp -p "$file" "$1/README_FILES/tls-audit.${file##*/}" || exit 1
+    done
 }
 
 # overlay_documentation - TREE: add what proto/ has to the documentation sources
