@@ -396,6 +396,19 @@ static char *skip_address(AUDIT_TEXT *rest)
     return (start);
 }
 
+ /*
+  * With "info_log_address_format = internal", addresses are not quoted, and
+  * one may look like the fields that follow. The real relay= is then a second
+  * one, or a part of the reply, or there is something in front of it. As
+  * nobody can tell which is which, such a line is not understood.
+  */
+#define IS_ORIG_TO(name, len) \
+	((len) == sizeof("orig_to") - 1 && strncmp((name), "orig_to", (len)) == 0)
+#define IS_OUT_OF_PLACE(result, attr, is_orig_to) \
+	((attr) == AUDIT_ATTR_RELAY ? (result)->attr[(attr)] != 0 : \
+	    (result)->attr[AUDIT_ATTR_RELAY] == 0 && !(is_orig_to))
+#define HAS_SECOND_STATUS(reply)	(strstr((reply), ">, relay=") != 0)
+
 /* parse_status - addr>, name=value, ..., status=value (reply) */
 
 static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
@@ -415,6 +428,8 @@ static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	if ((name_len = attr_name_len(rest->text, rest->end)) == 0)
 	    return (0);
 	attr = attr_find_at(guesses, place, rest->text, name_len);
+	if (IS_OUT_OF_PLACE(result, attr, IS_ORIG_TO(rest->text, name_len)))
+	    return (0);
 	value = (rest->text += name_len + 1);
 	if (attr == AUDIT_ATTR_STATUS) {
 	    if ((result->attr[attr] = SPLIT_AT(rest, " (")) == 0)
@@ -422,7 +437,7 @@ static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	    if (rest->end > rest->text && rest->end[-1] == ')')
 		*--rest->end = 0;
 	    result->attr[AUDIT_ATTR_REPLY] = rest->text;
-	    return (1);
+	    return (!HAS_SECOND_STATUS(rest->text));
 	}
 	if (*value == '<') {
 	    rest->text++;
