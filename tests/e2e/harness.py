@@ -627,14 +627,13 @@ class Result:
     def check_tls_status(self):
         """After a fallback, the delivery status has policy:effective.
 
-        For "dane", upstream has the name of what the DNS made of it. It does
-        not decide the status of a reused connection.
+        For "dane", upstream has the name of the level that results from DNS.
         """
         statuses = [match.groups() for match in (
             re.search(r", relay=([^,]+), .*, tls=([^,/]+)[,/].* status=",
                       line.text) for line in self.agent_lines()) if match]
         for fields in self.audits():
-            if "policy" not in fields or "reuse" in fields:
+            if "policy" not in fields:
                 continue
             found = {tls for relay, tls in statuses
                      if relay == fields["relay"]}

@@ -126,6 +126,9 @@ class Transcript:
                                           timeout)
 
 
+GONE = None                     # in place of a reply: the server goes away
+
+
 class Gone(Exception):
     """The conversation is over; the argument says by whom or why."""
 
@@ -477,7 +480,7 @@ class Conversation:
             replies = [(address, self.behaviour.final_reply)
                        for address in self.recipients]
         accepted = [address for address, reply in replies
-                    if reply.startswith("2")]
+                    if reply is not GONE and reply.startswith("2")]
         if accepted:
             self.record("message", tls=self.in_tls, sender=self.sender,
                         recipients=accepted, login=self.login,
@@ -487,6 +490,8 @@ class Conversation:
                         text=text.decode("latin-1") if len(text) < 65536
                         else "")
         for _, reply in replies if self.behaviour.lmtp else replies[:1]:
+            if reply is GONE:
+                raise Gone("server between replies")
             self.reply(reply)
         self.forget()
 

@@ -8,6 +8,7 @@ import pytest
 import details
 import postfix
 from harness import Audit, Behaviour, Case, Expect, Fell, Refused
+from peer import GONE
 from pki import Cert
 
 B = Behaviour
@@ -202,6 +203,15 @@ LMTP_MIXED = dataclasses.replace(
                   ("4.2.0", "deferred")),
         audit=(Audit("encrypt", "encrypt", "Trusted", nrcpt=3,
                      dsn="4.2.0"),)))
+# The first recipient has the message, and that must be on record.
+LMTP_LOST = dataclasses.replace(
+    Case("lmtp-lost-between-replies"), agent="lmtp", policy="encrypt",
+    peers=(B(final_replies={"b": GONE}),),
+    recipients=("a", "b", "c"), expect=Expect(
+        statuses=(("2.0.0", "sent"), ("4.4.2", "deferred"),
+                  ("4.4.2", "deferred")),
+        audit=(Audit("encrypt", "encrypt", "Trusted", nrcpt=3,
+                     dsn="2.0.0"),)))
 LMTP_ALL_REFUSED = Case(
     "lmtp-all-refused", agent="lmtp", policy="encrypt",
     peers=(B(final_reply="550 5.2.1 full"),), recipients=("a", "b"),
@@ -209,7 +219,7 @@ LMTP_ALL_REFUSED = Case(
         Audit("encrypt", "encrypt", "Trusted", nrcpt=2, dsn="5.2.1"),)))
 
 
-@pytest.mark.parametrize("case", [LMTP_MIXED, LMTP_ALL_REFUSED],
+@pytest.mark.parametrize("case", [LMTP_MIXED, LMTP_LOST, LMTP_ALL_REFUSED],
                          ids=lambda case: case.name)
 def test_one_line_for_all_lmtp_replies(case, world):
     world.result(case).check(case.expect)
@@ -219,4 +229,4 @@ def plain_cases():
     """The cases for a comparison with the unpatched Postfix."""
     return [*(case for agent in ("smtp", "lmtp")
               for case in sasl_cases(agent)), *HOSTILE, LMTP_MIXED,
-            LMTP_ALL_REFUSED]
+            LMTP_LOST, LMTP_ALL_REFUSED]

@@ -12,14 +12,18 @@
 /* .nf
 
  /*
-  * External interface.
+  * External interface. Without TLS, there is nothing to audit.
   */
 struct SMTP_STATE;
 struct SMTP_RESP;
 
+#ifdef USE_TLS
 extern void smtp_tls_audit_init(void);
 extern int smtp_tls_audit_proxy_flags(void);
 extern void smtp_tls_audit(struct SMTP_STATE *, int, struct SMTP_RESP *);
+#else
+#define smtp_tls_audit(state, nrcpt, resp)	((void) 0)
+#endif
 
 /* LICENSE
 /* .ad

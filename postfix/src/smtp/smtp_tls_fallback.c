@@ -1107,6 +1107,9 @@ void    smtp_tls_reuse(SMTP_STATE *state)
     fb->policy = session->tls_origin.policy;
     fb->reason = session->tls_origin.reason;
     fb->cleartext = (session->tls_context == 0);
+    if (SMTP_TLS_FELL_BACK(tls))
+	SMTP_TLS_STAT_REUSED(state, fb->policy, fb->cleartext ? TLS_LEV_NONE :
+			     smtp_tls_effective_level(state));
 }
 
 #endif

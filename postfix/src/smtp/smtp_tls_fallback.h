@@ -35,7 +35,6 @@ typedef struct SMTP_TLS_FALLBACK {
     int     policy;			/* level before fallback */
     int     reason;			/* first obstacle */
     int     cleartext;			/* gave up on TLS */
-    struct TLSRPT_WRAPPER *tlsrpt;	/* while reports are turned off */
 } SMTP_TLS_FALLBACK;
 
  /*
@@ -59,7 +58,6 @@ typedef struct SMTP_TLS_FALLBACK {
 	(fb)->obstacle = (fb)->reason = TLS_OBSTACLE_NONE; \
 	(fb)->rule = TLS_FALLBACK_RULE_NONE; \
 	(fb)->cleartext = 0; \
-	(fb)->tlsrpt = 0; \
     } while (0)
 
  /*

@@ -50,6 +50,25 @@
 #endif
 
  /*
+  * Postfix 3.11 and later log in tls= what was asked for and what it became. A
+  * reused connection has no status, or one that is undecided.
+  */
+#ifdef SMTP_TLS_STAT_IDX_SEC_LEVEL
+#define SMTP_TLS_STAT_IS_UNKNOWN(stats) \
+	((stats)->st[SMTP_TLS_STAT_IDX_SEC_LEVEL].status == POL_STAT_INACTIVE)
+#define SMTP_TLS_STAT_REUSED(state, policy, level) do { \
+	if ((state)->tls_stats) { \
+	    if (SMTP_TLS_STAT_IS_UNKNOWN((state)->tls_stats)) \
+		smtp_tls_stat_activate_sec_level((state)->tls_stats, (policy)); \
+	    smtp_tls_stat_decide_sec_level((state)->tls_stats, (level), \
+					   POL_STAT_COMPLIANT); \
+	} \
+    } while (0)
+#else
+#define SMTP_TLS_STAT_REUSED(state, policy, level)	((void) 0)
+#endif
+
+ /*
   * Postfix 3.10 and later report TLS problems (RFC 8460).
   */
 #ifdef USE_TLSRPT

@@ -29,11 +29,12 @@
 /*	be a connection now. Other obstacles are ignored.
 /*
 /*	smtp_tls_fallback_rpt_stop() turns off reporting for the rest of the
-/*	present connection, after a fallback: neither a success
-/*	nor another failure says anything about the policy.
+/*	present connection: after a fallback neither a success
+/*	nor another failure says anything about the policy, and a
+/*	host that has another turn was reported in its first one.
 /*
 /*	smtp_tls_fallback_rpt_restart() turns it on again, at the end of the
-/*	connection. Another host may do better.
+/*	connection, and before another host. That one may do better.
 /*
 /*	Nothing happens where reports are not enabled, or not wanted by the
 /*	destination.
@@ -101,6 +102,13 @@ static const SMTP_TLS_RPT_FAILURE smtp_tls_rpt_failures[] = {
     {TLS_OBSTACLE_NONE},
 };
 
+ /*
+  * The reports of the present delivery, while they are turned off. The code
+  * that reports looks at a null pointer in the SMTP state. A process makes one
+  * delivery at a time.
+  */
+static struct TLSRPT_WRAPPER *smtp_tls_rpt_stopped;
+
 /* smtp_tls_rpt_find - result type for an obstacle */
 
 static const SMTP_TLS_RPT_FAILURE *smtp_tls_rpt_find(int obstacle)
@@ -144,7 +152,7 @@ void    smtp_tls_fallback_rpt_failure(SMTP_STATE *state, int obstacle)
 void    smtp_tls_fallback_rpt_stop(SMTP_STATE *state)
 {
     if (state->tlsrpt != 0) {
-	state->tls->fb.tlsrpt = state->tlsrpt;
+	smtp_tls_rpt_stopped = state->tlsrpt;
 	state->tlsrpt = 0;
     }
 }
@@ -153,9 +161,9 @@ void    smtp_tls_fallback_rpt_stop(SMTP_STATE *state)
 
 void    smtp_tls_fallback_rpt_restart(SMTP_STATE *state)
 {
-    if (state->tls->fb.tlsrpt != 0) {
-	state->tlsrpt = state->tls->fb.tlsrpt;
-	state->tls->fb.tlsrpt = 0;
+    if (smtp_tls_rpt_stopped != 0) {
+	state->tlsrpt = smtp_tls_rpt_stopped;
+	smtp_tls_rpt_stopped = 0;
     }
 }
 

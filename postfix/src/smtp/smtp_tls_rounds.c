@@ -40,7 +40,7 @@
 /*
 /*	int	smtp_tls_rounds_to_come()
 /*
-/*	int	smtp_tls_rounds_is_last()
+/*	int	smtp_tls_rounds_close()
 /*
 /*	void	smtp_tls_rounds_used(state)
 /*	SMTP_STATE *state;
@@ -92,8 +92,8 @@
 /*	smtp_tls_rounds_to_come() returns non-zero when hosts are
 /*	remembered for a later turn, so that a failure is not final.
 /*
-/*	smtp_tls_rounds_is_last() is called when nobody follows the present
-/*	host in its round; when a limit was reached, that becomes known
+/*	smtp_tls_rounds_close() takes note that nobody follows the present
+/*	host in its round: when a limit was reached, that becomes known
 /*	only with the connection. The result is non-zero when nobody is
 /*	remembered for a later turn either.
 /*
@@ -126,6 +126,7 @@
 /*	Text of a warning. It is copied.
 /* SEE ALSO
 /*	tls_rounds(3) who is next
+/*	tls_rounds_memory(3) where to begin
 /*	smtp_tls_fallback(3) deliver at a weaker TLS level
 /* LICENSE
 /* .ad
@@ -147,7 +148,6 @@
 
 #include <argv.h>
 #include <events.h>
-#include <htable.h>
 #include <msg.h>
 #include <mymalloc.h>
 #include <vstring.h>
@@ -157,6 +157,7 @@
 #include <tls.h>
 #include <tls_fallback.h>
 #include <tls_rounds.h>
+#include <tls_rounds_memory.h>
 
 /* Application-specific. */
 
@@ -195,63 +196,12 @@ typedef struct SMTP_TLS_ROUNDS {
     int     fell_back;			/* and if that was a fallback */
     int     from_memory;		/* did not begin with strict */
     ARGV   *held;			/* warnings to be logged at the end */
-    struct TLSRPT_WRAPPER *tlsrpt;	/* for who was not reported */
 } SMTP_TLS_ROUNDS;
-
- /*
-  * Where to begin with a destination, and until when.
-  */
-typedef struct {
-    int     round;
-    time_t  expires;
-} SMTP_TLS_START;
-
-#define SMTP_TLS_START_TTL	60	/* seconds */
-#define SMTP_TLS_START_LIMIT	1000	/* destinations */
-
-static HTABLE *smtp_tls_starts;
 
  /*
   * The present delivery. A process makes one at a time.
   */
 static SMTP_TLS_ROUNDS *smtp_tls_rounds;
-
-/* smtp_tls_start_find - where to begin */
-
-static int smtp_tls_start_find(const char *dest)
-{
-    SMTP_TLS_START *start;
-
-    if (smtp_tls_starts == 0
-	|| (start = (SMTP_TLS_START *) htable_find(smtp_tls_starts, dest)) == 0)
-	return (TLS_ROUND_STRICT);
-    if (start->expires > event_time())
-	return (start->round);
-    htable_delete(smtp_tls_starts, dest, myfree);
-    return (TLS_ROUND_STRICT);
-}
-
-/* smtp_tls_start_set - begin there, for a while */
-
-static void smtp_tls_start_set(const char *dest, int round)
-{
-    SMTP_TLS_START *start;
-
-    if (smtp_tls_starts != 0 && htable_locate(smtp_tls_starts, dest) != 0)
-	htable_delete(smtp_tls_starts, dest, myfree);
-    if (round == TLS_ROUND_STRICT)
-	return;
-    if (smtp_tls_starts != 0 && smtp_tls_starts->used >= SMTP_TLS_START_LIMIT) {
-	htable_free(smtp_tls_starts, myfree);
-	smtp_tls_starts = 0;
-    }
-    if (smtp_tls_starts == 0)
-	smtp_tls_starts = htable_create(13);
-    start = (SMTP_TLS_START *) mymalloc(sizeof(*start));
-    start->round = round;
-    start->expires = event_time() + SMTP_TLS_START_TTL;
-    (void) htable_enter(smtp_tls_starts, dest, (void *) start);
-}
 
 /* smtp_tls_rounds_begin - before the first host */
 
@@ -261,7 +211,7 @@ void    smtp_tls_rounds_begin(SMTP_STATE *state)
 
     if (rounds->held == 0)
 	rounds->held = argv_alloc(1);
-    rounds->round = smtp_tls_start_find(STR(state->iterator->dest));
+    rounds->round = tls_rounds_recall(STR(state->iterator->dest), event_time());
     rounds->from_memory = (rounds->round != TLS_ROUND_STRICT);
     rounds->present = -1;
     rounds->in_list = 1;
@@ -270,9 +220,6 @@ void    smtp_tls_rounds_begin(SMTP_STATE *state)
     rounds->count = 0;
     rounds->used = TLS_ROUND_NONE;
     rounds->fell_back = 0;
-#ifdef USE_TLSRPT
-    rounds->tlsrpt = state->tlsrpt;
-#endif
     smtp_tls_rounds = rounds;
 }
 
@@ -378,9 +325,9 @@ void    smtp_tls_rounds_host(SMTP_STATE *state, DNS_RR *addr, DNS_RR *next,
      * tried again was counted.
      */
     hp = rounds->hosts + rounds->present;
-#ifdef USE_TLSRPT
-    state->tlsrpt = hp->reported ? 0 : rounds->tlsrpt;
-#endif
+    smtp_tls_fallback_rpt_restart(state);
+    if (hp->reported)
+	smtp_tls_fallback_rpt_stop(state);
 
     /*
      * Another round for a host whose connection has failed.
@@ -490,9 +437,9 @@ int     smtp_tls_rounds_to_come(void)
     return (rounds != 0 && NEXT_TURN(&decision, rounds));
 }
 
-/* smtp_tls_rounds_is_last - nobody follows in this round; nor later? */
+/* smtp_tls_rounds_close - nobody follows in this round */
 
-int     smtp_tls_rounds_is_last(void)
+int     smtp_tls_rounds_close(void)
 {
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
 
@@ -551,11 +498,11 @@ void    smtp_tls_rounds_end(SMTP_STATE *state)
      */
     if (rounds->used == TLS_ROUND_STRICT) {
 	if (rounds->from_memory)
-	    smtp_tls_start_set(dest, TLS_ROUND_STRICT);
+	    tls_rounds_remember(dest, TLS_ROUND_STRICT, event_time());
     } else if (rounds->used != TLS_ROUND_NONE && !rounds->from_memory
 	       && rounds->count > 1 && !rounds->unseen
 	       && smtp_tls_rounds_all_seen(rounds)) {
-	smtp_tls_start_set(dest, rounds->used);
+	tls_rounds_remember(dest, rounds->used, event_time());
     }
 
     /*
@@ -572,9 +519,7 @@ void    smtp_tls_rounds_end(SMTP_STATE *state)
     for (host = 0; host < rounds->count; host++)
 	if (rounds->hosts[host].text)
 	    myfree(rounds->hosts[host].text);
-#ifdef USE_TLSRPT
-    state->tlsrpt = rounds->tlsrpt;
-#endif
+    smtp_tls_fallback_rpt_restart(state);
     smtp_tls_rounds = 0;
 }
 

@@ -36,7 +36,7 @@ extern int smtp_tls_rounds_hold(const char *);
 extern const char *smtp_tls_rounds_text(void);
 extern int smtp_tls_rounds_is_news(int);
 extern int smtp_tls_rounds_to_come(void);
-extern int smtp_tls_rounds_is_last(void);
+extern int smtp_tls_rounds_close(void);
 extern void smtp_tls_rounds_used(struct SMTP_STATE *);
 extern void smtp_tls_rounds_end(struct SMTP_STATE *);
 #else
@@ -44,7 +44,7 @@ extern void smtp_tls_rounds_end(struct SMTP_STATE *);
 #define smtp_tls_rounds_more(ac, sc)	(0)
 #define smtp_tls_rounds_next(addr)	((addr)->next)
 #define smtp_tls_rounds_to_come()		(0)
-#define smtp_tls_rounds_is_last()		(1)
+#define smtp_tls_rounds_close()		(1)
 #define smtp_tls_rounds_end(state)		/* nothing */
 #endif
 
