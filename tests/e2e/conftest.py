@@ -16,8 +16,8 @@ def pytest_addoption(parser):
                      help="random sequences of messages (300)")
     parser.addoption("--sequences-seed", type=int, default=1, metavar="N",
                      help="which ones (1)")
-    parser.addoption("--lists", type=int, default=300, metavar="N",
-                     help="random lists of hosts (300)")
+    parser.addoption("--lists", type=int, default=1000, metavar="N",
+                     help="random lists of hosts (1000)")
     parser.addoption("--lists-seed", type=int, default=1, metavar="N",
                      help="which ones (1)")
 

@@ -225,13 +225,14 @@ def outcome(base, policy, message, server, tlsa):
 
 def allowed_outcomes(sequence, number, message):
     """What the message of a step may come to over any connection that could
-    be there: one that was made in this or in an earlier state."""
+    be there: one that was made in this or in an earlier state. What the DNS
+    said then may have made it what it is; what it says now counts, too."""
     states = sequence.states()
     policy = states[number][1].policies[message.to]
     host = sequence.hosts[message.to]
-    return {outcome(sequence.base, policy, message, step.servers[host],
-                    phase.tlsa[host])
-            for _, phase, step in states[:number + 1]}
+    return {outcome(sequence.base, policy, message, step.servers[host], tlsa)
+            for _, phase, step in states[:number + 1]
+            for tlsa in (phase.tlsa[host], states[number][1].tlsa[host])}
 
 
 def uncached_outcome(sequence, number, message):

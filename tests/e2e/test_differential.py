@@ -51,6 +51,11 @@ KEPT = {
     # What goes out first is kept under the nexthop, and in cleartext.
     "tls-not-required-then-secure": Sequence((Phase((Policy("secure"),) * 3, (
         "good", "good"), (Step(messages=(Message(0, True),)), Step())),)),
+    # What the server was, with a policy that the DNS makes the same.
+    "may-then-dane-without-tlsa": Sequence((
+        Phase((Policy("may"),) * 3),
+        Phase((Policy("dane"),) * 3, ("none",) * 2,
+              (Step(("tls-1.2",) * 2),))), caching="destinations-proxy"),
     # The same, found by address, where "dane" has become "may".
     "tls-not-required-then-dane": Sequence((Phase((
         Policy("dane", "may"),) * 3, ("failing",) * 2, (
@@ -66,7 +71,7 @@ MAIN = {
     "bounce_queue_lifetime": "0",
     "maximal_queue_lifetime": "0",
     "transport_maps": "lmdb:$config_directory/transport",
-    "smtp_tls_policy_maps": "lmdb:$config_directory/tls_policy",
+    "smtp_tls_policy_maps": "hash:$config_directory/tls_policy",
     "smtp_tls_secure_cert_match": "hostname",
     "smtp_dns_support_level": "dnssec",
     "smtp_host_lookup": "dns",
@@ -225,21 +230,21 @@ class Run:
         return place.find(name.split("."), kind) if place else []
 
     def write_tables(self, places):
-        """Who uses a table sees that it has changed, and starts again.
-
-        Whoever did not would still have the DNS of the phase before: what
-        matters is the file's time, in seconds.
+        """A new route is there at once. Who uses the policy table sees that
+        it has changed (what matters is the file's time, in seconds), and
+        starts again: otherwise it would still have the DNS of before.
         """
         self._tables_written += 1
         written = time.time() - 100000 + self._tables_written
-        for name, lines in (("tls_policy", Place.policy_lines),
-                            ("transport", Place.transport_lines)):
+        for name, kind, lines in (
+                ("transport", "lmdb", Place.transport_lines),
+                ("tls_policy", "hash", Place.policy_lines)):
             table = self.instance.config / name
             table.write_text("".join(line for place in places
                                      for line in lines(place)))
             postfix.run("postmap", "-c", str(self.instance.config),
-                        "lmdb:" + str(table))
-            os.utime(str(table) + ".lmdb", (written, written))
+                        "%s:%s" % (kind, table))
+        os.utime(str(table) + ".db", (written, written))
 
     def deliver(self, wanted):
         """Deliver these sequences and judge each."""
