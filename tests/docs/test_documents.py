@@ -74,7 +74,8 @@ def test_readme_first_commands():
         " print(releases.has('trusted-without-name'))")
     for record in log.records:
         record = document.as_logged(record, trusted_without_name)
-        assert document.normal(record) in shown
+        pattern = document.record_pattern(record)
+        assert any(map(pattern.fullmatch, shown)), record
     assert "usage: ci/check" in run("ci/check", "--help")
 
 

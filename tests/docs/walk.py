@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import document
@@ -21,6 +22,7 @@ import releases         # from where world.py finds its own modules
 
 CONFIG = Path("/etc/postfix")
 TLS_POLICY = CONFIG / "tls_policy"
+STAMP = "%b %e %H:%M:%S"                # in front of a log line
 
 
 def postconf(*settings):
@@ -30,6 +32,21 @@ def postconf(*settings):
 
 def all_is_well(world):
     world.mail("user@example.com")
+
+
+def a_week_of_mail(world):
+    """What one delivery logged, 19 times, as if it were some days ago."""
+    if not world.sent:
+        world.mail("user@example.com")
+    log = LOG_FILE.read_text()
+    lines = [line for line in log.splitlines() if "/smtp[" in line]
+    length = len(time.strftime(STAMP))
+    before = ""
+    for number in range(19, 0, -1):
+        then = time.localtime(time.time() - number * 10 * 3600)
+        before += "".join(time.strftime(STAMP, then) + line[length:] + "\n"
+                          for line in lines)
+    LOG_FILE.write_text(before + log)
 
 
 def no_more(_):
@@ -105,7 +122,7 @@ def unpatched(world):
 
 
 TLS_FALLBACK_README = {
-    "step1": [all_is_well],
+    "step1": [all_is_well, a_week_of_mail],
     "step2": [all_is_well],
     "step3": [certificate_expires, no_more, in_the_journal],
     "step4": [deferred],
@@ -115,7 +132,7 @@ TLS_FALLBACK_README = {
     "errors": [bad_level, bad_template, bad_attribute],
 }
 README = {
-    "From report-only to enforced": [certificate_expires],
+    "From report-only to enforced": [a_week_of_mail],
 }
 # Sections that need another Postfix, or none (see test_documents.py), or that
 # others carry out ("sts": tests/e2e/test_sts.py).
@@ -194,7 +211,8 @@ class Walk:
             if expected:
                 self.tell(block)
             printed = self.quiet(block, command, **variables)
-            if not document.output_pattern(expected).fullmatch(printed):
+            if not document.output_pattern(expected).fullmatch(
+                    printed.expandtabs()):
                 self.fault(block, "`%s' prints:\n%sand not:\n%s" % (
                     command, printed, "\n".join(expected)))
 
@@ -217,7 +235,7 @@ class Walk:
             self.steps += 1
             record = document.as_logged(
                 record, releases.has("trusted-without-name"))
-            if document.normal(record) not in logged:
+            if not any(map(document.record_pattern(record).fullmatch, logged)):
                 self.fault(block, "not logged:\n    %s\nbut:\n    %s" % (
                     document.normal(record), "\n    ".join(
                         line for line in logged if "/smtp[" in line)))
