@@ -189,6 +189,7 @@ typedef struct SMTP_TLS_ROUNDS {
     int     untried;			/* others in the list are next */
     int     unseen;			/* others are in the list */
     int     count;			/* hosts tried */
+    int     remembered;			/* some host was, at some time */
     int     avail;			/* array size */
     int    *offers;			/* per host, what is remembered */
     SMTP_TLS_HOST *hosts;		/* per host, the rest */
@@ -218,6 +219,7 @@ void    smtp_tls_rounds_begin(SMTP_STATE *state)
     rounds->untried = 0;
     rounds->unseen = 0;
     rounds->count = 0;
+    rounds->remembered = 0;
     rounds->used = TLS_ROUND_NONE;
     rounds->fell_back = 0;
     smtp_tls_rounds = rounds;
@@ -268,11 +270,13 @@ static int smtp_tls_rounds_add(SMTP_TLS_ROUNDS *rounds, DNS_RR *addr)
 			  (rounds)->round, (rounds)->present, (offer), (flags))
 
  /*
-  * Ask who of the remembered hosts has the next turn.
+  * Ask who of the remembered hosts has the next turn. Most deliveries remember
+  * none.
   */
 #define NEXT_TURN(decision, rounds) \
-	(DECIDE((decision), (rounds), TLS_ROUND_NONE, TLS_ROUNDS_FLAG_NONE) \
-	    == TLS_ROUNDS_ACT_NEXT)
+	((rounds)->remembered \
+	    && DECIDE((decision), (rounds), TLS_ROUND_NONE, \
+		      TLS_ROUNDS_FLAG_NONE) == TLS_ROUNDS_ACT_NEXT)
 
 /* smtp_tls_rounds_more - begin another round */
 
@@ -371,6 +375,7 @@ int     smtp_tls_rounds_go_on(SMTP_STATE *state,
     if (DECIDE(&decision, rounds, offer, flags) == TLS_ROUNDS_ACT_GO_ON)
 	return (1);
     rounds->offers[rounds->present] = offer;
+    rounds->remembered = 1;
     if (NEEDS_CONNECTION(fallback->action)) {
 	hp->reason = reason;
 	hp->cleartext = TLS_FALLBACK_ACT_IS_CLEAR(fallback->action);

@@ -538,6 +538,19 @@ static void tls_audit_text(VSTRING *result, const TLS_AUDIT_BUILTIN *builtin,
 
 #define REPLACEMENT_CHARACTER	0xfffd
 
+/* tls_audit_plain_json - table of the above, as each character is looked at */
+
+static const char *tls_audit_plain_json(void)
+{
+    static char table[256];
+    int     ch;
+
+    if (table['a'] == 0)
+	for (ch = 0; ch < 256; ch++)
+	    table[ch] = IS_PLAIN_JSON(ch);
+    return (table);
+}
+
 /* tls_audit_utf8 - decode one character, or one byte of what is not UTF-8 */
 
 static const unsigned char *tls_audit_utf8(const unsigned char *cp,
@@ -572,11 +585,12 @@ static void tls_audit_json_string(VSTRING *result, const char *text)
 {
     const unsigned char *cp = (const unsigned char *) text;
     const unsigned char *start;
+    const char *is_plain = tls_audit_plain_json();
     unsigned code;
 
     VSTRING_ADDCH(result, '"');
     for (;;) {
-	for (start = cp; IS_PLAIN_JSON(*cp); cp++)
+	for (start = cp; is_plain[*cp]; cp++)
 	     /* void */ ;
 	if (cp > start)
 	    vstring_memcat(result, (const char *) start, cp - start);
@@ -615,7 +629,7 @@ static void tls_audit_json_object(VSTRING *result, const TLS_AUDIT *audit,
 	    continue;
 	VSTRING_ADDCH(result, before);
 	VSTRING_ADDCH(result, '"');
-	vstring_strcat(result, row->name);
+	vstring_memcat(result, row->name, strlen(row->name));
 	vstring_memcat(result, "\":", 2);
 	if (row->flags & TLS_AUDIT_FLAG_NUMBER)
 	    vstring_strcat(result, value);
