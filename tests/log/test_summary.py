@@ -6,7 +6,6 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import subprocess
 import time
 
@@ -284,7 +283,10 @@ def test_killed_at_any_moment(tmp_path):
         with start("-S", summary, log) as process:
             time.sleep(rng.random() * usual)
             process.kill()
-            killed += process.wait() == -signal.SIGKILL
+            ended = process.wait() == OK
+        # However busy the machine is, one run in four or five ends in time.
+        usual *= 0.9 if ended else 1.03
+        killed += not ended
         if summary.exists():
             run(summary)
             sizes.add(summary.stat().st_size)

@@ -82,6 +82,8 @@
 /*	fall: it returns the largest value that was specified for this
 /*	name, and remembers it.
 /*
+/*	audit_quick_hash() looks at some bytes of a name.
+/*
 /*	audit_clean() replaces, in place, what is not printable text.
 /*	The flags are zero or more of the following.
 /* .IP AUDIT_CLEAN_KEY
@@ -209,6 +211,26 @@ HTABLE_INFO *audit_locate(HTABLE *table, const char *name, int flags,
 	    myfree(*copy);
     }
     return (info);
+}
+
+/* audit_quick_hash - all that is needed to find what was used recently */
+
+size_t  audit_quick_hash(const char *name)
+{
+    size_t  len = strlen(name);
+    uint64_t begin = 0;
+    uint64_t middle = 0;
+    uint64_t end = 0;
+
+    if (len >= sizeof(end)) {
+	memcpy((void *) &begin, name, sizeof(begin));
+	memcpy((void *) &middle, name + (len - sizeof(middle)) / 2, sizeof(middle));
+	memcpy((void *) &end, name + len - sizeof(end), sizeof(end));
+    } else {
+	memcpy((void *) &end, name, len);
+    }
+    end = (end ^ begin * 3 ^ middle * 5 ^ len) * UINT64_C(0x9E3779B97F4A7C15);
+    return (end >> 32);
 }
 
 /* remember - an entry that was just used */
@@ -419,6 +441,7 @@ static void trim_keys(AUDIT_TABLE *table)
 	    move_count(table, (AUDIT_COUNT *) list[n]->value, other);
     myfree((void *) list);
     memset((void *) table->recent, 0, sizeof(table->recent));
+    table->trimmed++;
 }
 
 /* trim_days - forget what was long ago */

@@ -88,6 +88,7 @@ typedef struct {
     HTABLE *entries;			/* of AUDIT_COUNT */
     AUDIT_COUNT *recent[AUDIT_RECENT];	/* found without hashing */
     int     oldest;			/* to be replaced next */
+    unsigned trimmed;			/* how often entries were deleted */
 } AUDIT_TABLE;
 
 extern void audit_table_init(AUDIT_TABLE *, AUDIT_TABLE_ID);
@@ -114,6 +115,15 @@ extern unsigned long audit_count_total(HTABLE *, const char *, unsigned long);
   * Text that is safe to print.
   */
 extern char *audit_clean(char *, int);
+extern size_t audit_quick_hash(const char *);
+
+ /*
+  * Names that were used recently. They have much in common.
+  */
+#define AUDIT_RECENT_SLOTS	131072		/* power of two */
+#define AUDIT_RECENT_SLOT(name) \
+	(audit_quick_hash(name) % AUDIT_RECENT_SLOTS)
+
 extern HTABLE_INFO *audit_locate(HTABLE *, const char *, int, char **);
 
 #define AUDIT_CLEAN_WORD	(0)

@@ -173,6 +173,18 @@ static const char *const audit_weaknesses[AUDIT_WEAK_COUNT] = {
   */
 #define HOST_PREFIX	AUDIT_KEY_SEPARATOR
 
+ /*
+  * With many servers, most of the time goes to waiting for memory. What is
+  * known about a server will be looked at soon.
+  */
+#ifdef __GNUC__
+#define AUDIT_PREFETCH(ptr)	__builtin_prefetch((const void *) (ptr))
+#else
+#define AUDIT_PREFETCH(ptr)	((void) 0)
+#endif
+
+#define AUDIT_CACHE_LINE	64
+
 #define DIGEST_CHARS \
 	"0123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -188,6 +200,10 @@ AUDIT_FACTS *audit_facts_create(void)
 	audit_table_init(facts->tables + n, (AUDIT_TABLE_ID) n);
     facts->destinations = htable_create(1000);
     facts->relays = htable_create(1000);
+    facts->recent_relays = (AUDIT_RELAY **)
+	mymalloc(AUDIT_RECENT_SLOTS * sizeof(*facts->recent_relays));
+    memset((void *) facts->recent_relays, 0,
+	   AUDIT_RECENT_SLOTS * sizeof(*facts->recent_relays));
     facts->certs = htable_create(100);
     facts->words = htable_create(100);
     facts->totals = htable_create(100);
@@ -248,12 +264,27 @@ AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *facts, const char *name,
 
 AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *facts, const char *name)
 {
+    AUDIT_RELAY **recent;
     AUDIT_RELAY *relay;
     HTABLE_INFO *info;
     char   *copy;
 
+    /*
+     * Lines about the same delivery follow each other.
+     */
     if (name == 0)
 	name = AUDIT_KEY_UNKNOWN;
+    recent = facts->recent_relays + AUDIT_RECENT_SLOT(name);
+    if ((relay = *recent) != 0 && strcmp(relay->name, name) == 0) {
+	AUDIT_PREFETCH(relay->dest);
+	if (relay->digests) {
+	    AUDIT_PREFETCH(relay->digests);
+	    AUDIT_PREFETCH((char *) relay->digests + AUDIT_CACHE_LINE);
+	    AUDIT_PREFETCH((char *) relay->digests + 2 * AUDIT_CACHE_LINE);
+	    AUDIT_PREFETCH((char *) relay->digests + 3 * AUDIT_CACHE_LINE);
+	}
+	return (relay);
+    }
     if ((info = audit_locate(facts->relays, name, AUDIT_CLEAN_WORD, &copy)) == 0) {
 	relay = (AUDIT_RELAY *) mymalloc(sizeof(*relay));
 	memset((void *) relay, 0, sizeof(*relay));
@@ -261,7 +292,7 @@ AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *facts, const char *name)
 	relay->name = info->key;
 	myfree(copy);
     }
-    return ((AUDIT_RELAY *) info->value);
+    return (*recent = (AUDIT_RELAY *) info->value);
 }
 
 /* audit_facts_host - destination for a server whose nexthop is not known */

@@ -167,6 +167,7 @@ typedef struct AUDIT_FACTS {
     AUDIT_TABLE tables[AUDIT_TABLE_COUNT];
     HTABLE *destinations;		/* of AUDIT_DEST */
     HTABLE *relays;			/* of AUDIT_RELAY */
+    AUDIT_RELAY **recent_relays;	/* found without hashing */
     HTABLE *certs;			/* of AUDIT_CERT */
     HTABLE *words;			/* names of hosts, reasons, levels */
     unsigned long lines[AUDIT_LINES_COUNT];

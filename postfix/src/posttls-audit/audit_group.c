@@ -138,13 +138,18 @@
  /*
   * A process that logs into this log.
   */
-typedef struct {
+typedef struct AUDIT_PROCESS {
     const char *origin;			/* owned by hash table */
     AUDIT_HOST *host;
     unsigned long last;			/* position */
     AUDIT_GROUP *head;			/* complete except for its begin */
     AUDIT_GROUP *group;			/* present one */
 } AUDIT_PROCESS;
+
+ /*
+  * There are not very many at a time.
+  */
+#define RECENT_PROCESSES	8192		/* power of two */
 
  /*
   * How often to look for processes that are gone.
@@ -434,11 +439,15 @@ static AUDIT_GROUP *take_open(AUDIT_HOST *host)
 static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 				           const char *origin)
 {
+    AUDIT_PROCESS **recent = log->recent
+    + audit_quick_hash(origin) % RECENT_PROCESSES;
     AUDIT_PROCESS *process;
     HTABLE_INFO *info;
     VSTRING *name;
     char   *copy;
 
+    if (*recent != 0 && strcmp(recent[0]->origin, origin) == 0)
+	return (*recent);
     if ((info = audit_locate(log->processes, origin, AUDIT_CLEAN_WORD, &copy)) == 0) {
 	process = (AUDIT_PROCESS *) mymalloc(sizeof(*process));
 	memset((void *) process, 0, sizeof(*process));
@@ -449,7 +458,14 @@ static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 	vstring_free(name);
 	myfree(copy);
     }
-    return ((AUDIT_PROCESS *) info->value);
+    return (*recent = (AUDIT_PROCESS *) info->value);
+}
+
+/* forget_recent - processes are going away */
+
+static void forget_recent(AUDIT_LOG *log)
+{
+    memset((void *) log->recent, 0, RECENT_PROCESSES * sizeof(*log->recent));
 }
 
 /* audit_log_open - begin, or go on */
@@ -463,6 +479,9 @@ void    audit_log_open(AUDIT_FACTS *facts, AUDIT_LOG *log)
     AUDIT_HOST *host;
 
     log->processes = htable_create(1000);
+    log->recent = (AUDIT_PROCESS **)
+	mymalloc(RECENT_PROCESSES * sizeof(*log->recent));
+    forget_recent(log);
     for (ht = list; *ht; ht++) {
 	host = (AUDIT_HOST *) ht[0]->value;
 	while ((group = take_open(host)) != 0) {
@@ -513,6 +532,7 @@ static void sweep_processes(AUDIT_FACTS *facts, AUDIT_LOG *log,
     AUDIT_PROCESS *process;
 
     host->swept = host->lines;
+    forget_recent(log);
     for (ht = list; *ht; ht++) {
 	process = (AUDIT_PROCESS *) ht[0]->value;
 	if (process->host != host || process == present
@@ -608,6 +628,8 @@ void    audit_log_close(AUDIT_FACTS *facts, AUDIT_LOG *log)
     myfree((void *) list);
     htable_free(log->processes, myfree);
     log->processes = 0;
+    myfree((void *) log->recent);
+    log->recent = 0;
 }
 
  /*

@@ -80,6 +80,7 @@ typedef struct AUDIT_LOG {
     char   *tail_text;			/* last line if not complete */
     HTABLE *hosts;			/* of AUDIT_HOST */
     HTABLE *processes;			/* null when closed */
+    struct AUDIT_PROCESS **recent;	/* same, found without hashing */
 } AUDIT_LOG;
 
 extern AUDIT_LOG *audit_log_create(AUDIT_FACTS *, const char *, time_t);

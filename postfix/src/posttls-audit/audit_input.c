@@ -90,6 +90,7 @@
 /* Application-specific. */
 
 #include "audit_input.h"
+#include "audit_prefix.h"
 #include "audit_read.h"
 #include "audit_silence.h"
 #include "audit_summary.h"
@@ -353,6 +354,10 @@ static int input_line(INPUT *ip, char *text, size_t len)
     ip->count++;
     if (ip->last)
 	keep_last(ip->last, text, len);
+    if (audit_prefix_is_other(text, len)) {
+	ip->facts->lines[AUDIT_LINE_OTHER] += 1;
+	return (1);
+    }
     if (msg_verbose || is_first) {
 	if (copy == 0)
 	    copy = vstring_alloc(100);

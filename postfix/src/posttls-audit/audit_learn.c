@@ -35,6 +35,7 @@
 /* Utility library. */
 
 #include <argv.h>
+#include <mymalloc.h>
 #include <stringops.h>
 #include <vstring.h>
 
@@ -85,33 +86,129 @@ static void count_word(AUDIT_TABLE *table, int kind, const char *word,
 	audit_count_add(audit_table_key(table, word), kind, 1, when, when);
 }
 
+ /*
+  * The TLS sessions of most lines are of very few kinds.
+  */
+#define SESSION_WORDS	4
+#define SESSION_COUNTS	5
+
+typedef struct {
+    const AUDIT_FACTS *facts;		/* null if not used */
+    unsigned trimmed;			/* see session_trimmed() */
+    char   *words[SESSION_WORDS];	/* as logged */
+    AUDIT_COUNT *counts[SESSION_COUNTS];/* null if not known */
+    int     is_old;
+    int     is_weak;
+} SESSION;
+
+#define SESSIONS	16
+
+/* session_trimmed - another result means that entries are gone */
+
+static unsigned session_trimmed(const AUDIT_FACTS *facts)
+{
+    return (TABLE(facts, PROTOCOL)->trimmed + TABLE(facts, CIPHER)->trimmed
+	    + TABLE(facts, KEX)->trimmed + TABLE(facts, PROPERTY)->trimmed);
+}
+
+/* same_word - both missing, or the same */
+
+static int same_word(const char *one, const char *other)
+{
+    return (one == 0 || other == 0 ? one == other :
+	    *one == *other && strcmp(one, other) == 0);
+}
+
+/* find_count - entry for a word, if there is one */
+
+static AUDIT_COUNT *find_count(AUDIT_TABLE *table, const char *word)
+{
+    return (word ? audit_table_key(table, word) : 0);
+}
+
+/* learn_session - what follows from its words */
+
+static void learn_session(AUDIT_FACTS *facts, SESSION *sp, char **words)
+{
+    const char *protocol = words[0];
+    const char *cipher = words[1];
+    const char *kex = audit_kex_name(words[2], protocol, cipher);
+    const char *fs = words[3];
+    AUDIT_ANSWER secret = audit_forward_secret(kex, protocol);
+    unsigned before;
+    int     known = (protocol || cipher || kex);
+    int     n;
+
+    for (n = 0; n < SESSION_WORDS; n++) {
+	if (sp->words[n])
+	    myfree(sp->words[n]);
+	sp->words[n] = (words[n] ? mystrdup(words[n]) : 0);
+    }
+    if (fs != 0)
+	secret = (strcmp(fs, "yes") == 0 ? AUDIT_ANSWER_YES : AUDIT_ANSWER_NO);
+
+    /*
+     * To enter a word may delete another one.
+     */
+    do {
+	before = session_trimmed(facts);
+	sp->counts[0] = find_count(TABLE(facts, PROTOCOL), protocol);
+	sp->counts[1] = find_count(TABLE(facts, CIPHER), cipher);
+	sp->counts[2] = find_count(TABLE(facts, KEX), kex);
+	sp->counts[3] = find_count(TABLE(facts, PROPERTY),
+				   known ? secrecy_keys[secret] : 0);
+	sp->counts[4] = find_count(TABLE(facts, PROPERTY), known ?
+				   quantum_keys[audit_post_quantum(kex)] : 0);
+    } while ((sp->trimmed = session_trimmed(facts)) != before);
+    sp->is_old = (known && audit_protocol_old(protocol));
+    sp->is_weak = (known && secret == AUDIT_ANSWER_NO);
+    sp->facts = facts;
+}
+
+/* find_session - find or make session */
+
+static const SESSION *find_session(AUDIT_FACTS *facts, char **words)
+{
+    static SESSION sessions[SESSIONS];
+    static int oldest;
+    unsigned trimmed = session_trimmed(facts);
+    SESSION *sp;
+
+    for (sp = sessions; sp < sessions + SESSIONS && sp->facts; sp++)
+	if (same_word(sp->words[2], words[2])
+	    && same_word(sp->words[1], words[1])
+	    && same_word(sp->words[0], words[0])
+	    && same_word(sp->words[3], words[3])
+	    && sp->facts == facts && sp->trimmed == trimmed)
+	    return (sp);
+    sp = sessions + oldest;
+    oldest = (oldest + 1) % SESSIONS;
+    learn_session(facts, sp, words);
+    return (sp);
+}
+
 /* count_tls - properties of a TLS session */
 
 static void count_tls(LEARN *lp, int kind)
 {
-    AUDIT_FACTS *facts = lp->facts;
     const AUDIT_LINE *line = lp->line;
-    const char *protocol = ATTR(line, PROTOCOL);
-    const char *cipher = ATTR(line, CIPHER);
-    const char *kex = audit_kex_name(ATTR(line, KEX), protocol, cipher);
-    AUDIT_ANSWER secret = audit_forward_secret(kex, protocol);
     time_t  when = line->time;
+    char   *words[SESSION_WORDS];
+    const SESSION *sp;
+    int     n;
 
-    count_word(TABLE(facts, PROTOCOL), kind, protocol, when);
-    count_word(TABLE(facts, CIPHER), kind, cipher, when);
-    if (protocol == 0 && cipher == 0 && kex == 0)
-	return;
-    count_word(TABLE(facts, KEX), kind, kex, when);
-    if (ATTR(line, FS) != 0)
-	secret = (strcmp(ATTR(line, FS), "yes") == 0 ?
-		  AUDIT_ANSWER_YES : AUDIT_ANSWER_NO);
-    count_word(TABLE(facts, PROPERTY), kind, secrecy_keys[secret], when);
-    count_word(TABLE(facts, PROPERTY), kind,
-	       quantum_keys[audit_post_quantum(kex)], when);
-    if (audit_protocol_old(protocol))
-	audit_relay_weak(facts, lp->relay, AUDIT_WEAK_PROTOCOL, kind, when);
-    if (secret == AUDIT_ANSWER_NO)
-	audit_relay_weak(facts, lp->relay, AUDIT_WEAK_SECRECY, kind, when);
+    words[0] = ATTR(line, PROTOCOL);
+    words[1] = ATTR(line, CIPHER);
+    words[2] = ATTR(line, KEX);
+    words[3] = ATTR(line, FS);
+    sp = find_session(lp->facts, words);
+    for (n = 0; n < SESSION_COUNTS; n++)
+	if (sp->counts[n])
+	    audit_count_add(sp->counts[n], kind, 1, when, when);
+    if (sp->is_old)
+	audit_relay_weak(lp->facts, lp->relay, AUDIT_WEAK_PROTOCOL, kind, when);
+    if (sp->is_weak)
+	audit_relay_weak(lp->facts, lp->relay, AUDIT_WEAK_SECRECY, kind, when);
 }
 
 /* line_event - begin event */

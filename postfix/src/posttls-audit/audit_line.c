@@ -213,59 +213,58 @@ static size_t attr_name_len(const char *text, const char *end)
     return (cp < end && *cp == '=' ? cp - text : 0);
 }
 
-/* attr_find - attribute name to number */
+ /*
+  * Templates rarely change from one line to the next. So what was found at a
+  * place is tried first, next time.
+  */
+#define PLACES		64
+#define PLACE_NAME	16
 
-static int attr_find(const char *name, size_t len, int guess)
+typedef struct {
+    size_t  len;			/* zero if not used */
+    char    name[PLACE_NAME];
+    int     attr;
+} AUDIT_PLACE;
+
+/* attr_find - attribute name to number, -1 if there is no such attribute */
+
+static int attr_find(AUDIT_PLACE *places, int place, const char *name, size_t len)
 {
+    AUDIT_PLACE *pp = places + place;
     int     n;
 
-#define ATTR_IS(n) \
-	(audit_attrs[n].len == len && audit_attrs[n].name[0] == name[0] \
-	    && memcmp(audit_attrs[n].name, name, len) == 0)
-
-    /*
-     * Templates rarely change from one line to the next, so try the attribute
-     * that was found at this place before.
-     */
-    if (ATTR_IS(guess))
-	return (guess);
+    if (place < PLACES && pp->len == len && memcmp(pp->name, name, len) == 0)
+	return (pp->attr);
     for (n = 0; n < AUDIT_ATTR_COUNT; n++)
-	if (ATTR_IS(n))
-	    return (n);
-    return (-1);
-}
-
-/* attr_find_at - find attribute, and remember what is at this place */
-
-static int attr_find_at(unsigned char *guesses, int place, const char *name,
-			        size_t len)
-{
-    int     attr;
-
-    if (place >= AUDIT_ATTR_COUNT)
-	return (attr_find(name, len, 0));
-    if ((attr = attr_find(name, len, guesses[place])) >= 0)
-	guesses[place] = attr;
-    return (attr);
-}
-
-/* skip_value - terminate value, and find next attribute */
-
-static char *skip_value(char *value, char *end, size_t *name_len)
-{
-    char   *cp;
-
-    /*
-     * A comma ends a value only when another attribute follows.
-     */
-    for (cp = value; (cp = memchr(cp, ',', end - cp)) != 0; cp++) {
-	if (cp + 1 < end && cp[1] == ' '
-	    && (*name_len = attr_name_len(cp + 2, end)) > 0) {
-	    *cp = 0;
-	    return (cp + 2);
-	}
+	if (audit_attrs[n].len == len
+	    && memcmp(audit_attrs[n].name, name, len) == 0)
+	    break;
+    if (n == AUDIT_ATTR_COUNT)
+	n = -1;
+    if (place < PLACES && len <= PLACE_NAME) {
+	pp->len = len;
+	memcpy(pp->name, name, len);
+	pp->attr = n;
     }
-    return (end);
+    return (n);
+}
+
+/* attr_here - "name=" at this place; its length, zero if there is none */
+
+static size_t attr_here(AUDIT_PLACE *places, int place, const char *text,
+			        const char *end, int *attr)
+{
+    const AUDIT_PLACE *pp = places + place;
+    size_t  len;
+
+    if (place < PLACES && pp->len > 0 && (size_t) (end - text) > pp->len
+	&& text[pp->len] == '=' && memcmp(text, pp->name, pp->len) == 0) {
+	*attr = pp->attr;
+	return (pp->len);
+    }
+    if ((len = attr_name_len(text, end)) > 0)
+	*attr = attr_find(places, place, text, len);
+    return (len);
 }
 
 /* skip_spaces - skip any number of spaces */
@@ -280,23 +279,35 @@ static void skip_spaces(AUDIT_TEXT *rest)
 
 static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
 {
-    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    static AUDIT_PLACE places[PLACES];
     size_t  name_len;
     int     place;
     int     attr;
+    int     next;
     char   *value;
+    char   *cp;
 
     skip_spaces(rest);
-    name_len = attr_name_len(rest->text, rest->end);
-    for (place = 0; name_len > 0; place++) {
-	attr = attr_find_at(guesses, place, rest->text, name_len);
+    name_len = attr_here(places, 0, rest->text, rest->end, &attr);
+    for (place = 0; name_len > 0; place++, attr = next) {
 	value = rest->text + name_len + 1;
-
 	name_len = 0;
-	if (attr >= 0 && (audit_attrs[attr].flags & AUDIT_ATTR_FLAG_TAIL))
-	    rest->text = rest->end;
-	else
-	    rest->text = skip_value(value, rest->end, &name_len);
+	rest->text = rest->end;
+
+	/*
+	 * A comma ends a value only when another attribute follows.
+	 */
+	cp = (attr >= 0 && (audit_attrs[attr].flags & AUDIT_ATTR_FLAG_TAIL) ?
+	      rest->end : value);
+	for ( /* void */ ; (cp = memchr(cp, ',', rest->end - cp)) != 0; cp++) {
+	    if (cp + 1 < rest->end && cp[1] == ' '
+		&& (name_len = attr_here(places, place + 1, cp + 2,
+					 rest->end, &next)) > 0) {
+		*cp = 0;
+		rest->text = cp + 2;
+		break;
+	    }
+	}
 
 	/*
 	 * The first one wins. What an attacker can influence is more likely
@@ -339,7 +350,7 @@ static int set_member(char **result, AUDIT_JSON_VALUE *value)
 
 static int parse_object(AUDIT_LINE *result, AUDIT_TEXT *rest)
 {
-    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    static AUDIT_PLACE places[PLACES];
     AUDIT_JSON_VALUE values[AUDIT_ATTR_COUNT];
     AUDIT_JSON json;
     AUDIT_JSON_VALUE name;
@@ -356,7 +367,7 @@ static int parse_object(AUDIT_LINE *result, AUDIT_TEXT *rest)
     if (audit_json_open(&json, rest->text, rest->end) == 0)
 	return (0);
     for (place = 0; (status = audit_json_member(&json, &name, &value)) > 0; place++)
-	if ((attr = attr_find_at(guesses, place, name.text, name.len)) >= 0
+	if ((attr = attr_find(places, place, name.text, name.len)) >= 0
 	    && values[attr].text == 0)
 	    values[attr] = value;
     if (status < 0 || place == 0)
@@ -413,7 +424,7 @@ static char *skip_address(AUDIT_TEXT *rest)
 
 static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 {
-    static unsigned char guesses[AUDIT_ATTR_COUNT];
+    static AUDIT_PLACE places[PLACES];
     size_t  name_len;
     int     place;
     int     attr;
@@ -425,9 +436,8 @@ static int parse_status(AUDIT_LINE *result, AUDIT_TEXT *rest)
 	*rest->text++ = 0;			/* end of previous value */
 	if (*rest->text == ' ')
 	    rest->text++;
-	if ((name_len = attr_name_len(rest->text, rest->end)) == 0)
+	if ((name_len = attr_here(places, place, rest->text, rest->end, &attr)) == 0)
 	    return (0);
-	attr = attr_find_at(guesses, place, rest->text, name_len);
 	if (IS_OUT_OF_PLACE(result, attr, IS_ORIG_TO(rest->text, name_len)))
 	    return (0);
 	value = (rest->text += name_len + 1);

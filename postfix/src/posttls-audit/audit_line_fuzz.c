@@ -14,8 +14,10 @@
 /*	audit_line_parse() and audit_feature_parse(), in a buffer of the
 /*	exact size so that AddressSanitizer sees access outside of the
 /*	line, and checks what the other modules rely on: that every
-/*	result is a string within the line, or a word of our own, and
-/*	that the origin is a host and a program.
+/*	result is a string within the line, or a word of our own,
+/*	that the origin is a host and a program, and that a line which
+/*	audit_prefix_is_other() recognizes is the line of another
+/*	program.
 /* LICENSE
 /* .ad
 /* .fi
@@ -38,6 +40,7 @@
 /* Application-specific. */
 
 #include "audit_line.h"
+#include "audit_prefix.h"
 
 int     LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -90,20 +93,24 @@ static void check_features(char *status)
     }
 }
 
-/* LLVMFuzzerTestOneInput - parse one line */
+/* parse_line - parse one line */
 
-int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void parse_line(const uint8_t *data, size_t size)
 {
     static AUDIT_CLOCK clock;
     AUDIT_LINE line;
     char   *buf = malloc(size + 1);
+    int     is_other;
     int     n;
 
     CHECK(buf != 0);
     memcpy(buf, data, size);
     if (clock.limit == 0)
 	audit_clock_init(&clock, (time_t) 1799150400);
+    is_other = audit_prefix_is_other(buf, size);
     audit_line_parse(&line, &clock, buf, size);
+    CHECK(is_other == 0 || (line.type == AUDIT_LINE_OTHER
+			    && line.nul_bytes == 0));
     CHECK(line.type >= 0 && line.type < AUDIT_LINE_TYPE_COUNT);
     if (AUDIT_LINE_HAS_DATA(&line)) {
 	check_origin(line.origin);
@@ -123,5 +130,19 @@ int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			      line.attr[AUDIT_ATTR_CIPHER]);
     }
     free(buf);
+}
+
+/* LLVMFuzzerTestOneInput - parse lines; what was seen before helps later */
+
+int     LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const uint8_t *end;
+
+    while ((end = (size ? memchr(data, '\n', size) : 0)) != 0) {
+	parse_line(data, end - data);
+	size -= end + 1 - data;
+	data = end + 1;
+    }
+    parse_line(data, size);
     return (0);
 }

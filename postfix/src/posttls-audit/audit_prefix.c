@@ -10,6 +10,10 @@
 /*	AUDIT_PREFIX *result;
 /*	char	*line;
 /*	size_t	len;
+/*
+/*	int	audit_prefix_is_other(line, len)
+/*	const char *line;
+/*	size_t	len;
 /* DESCRIPTION
 /*	This module finds the time stamp, the host, the program and the
 /*	message text of a log line. The line is modified, and there
@@ -40,7 +44,13 @@
 /*	Of several time stamps, the outermost one counts: it has a year
 /*	and a time zone.
 /*
-/*	The result is zero when a line is not understood. Only for a
+/*	audit_prefix_is_other() recognizes most lines of other programs
+/*	fast: lines with a time stamp, a host and a tag like those of a
+/*	line that audit_prefix_parse() has found to be from another
+/*	program. The result zero says nothing.
+/*
+/*	The result of audit_prefix_parse() is zero when a line is not
+/*	understood. Only for a
 /*	line of the Postfix SMTP or LMTP client is everything filled in.
 /*	It is valid until the next call.
 /* SEE ALSO
@@ -58,6 +68,7 @@
 
 #include <sys_defs.h>
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Utility library. */
@@ -90,6 +101,24 @@ static const char *const client_programs[] = {
 static const unsigned char tag_end[256] = {
     ['['] = 1, [':'] = 1, [' '] = 1,
 };
+
+ /*
+  * The host and the tags that were seen on lines without layers. A tag ends
+  * with the character after it. What is before a tag is remembered with the
+  * spaces around it. Most logs have few hosts and few programs.
+  */
+#define RECENT_TAGS	64		/* power of two */
+#define RECENT_MAX	48		/* length */
+#define RECENT_ROOM	16		/* after the begin of a tag */
+
+typedef struct {
+    size_t  len;
+    char    text[RECENT_MAX];
+} AUDIT_RECENT_TEXT;
+
+static AUDIT_RECENT_TEXT recent_start;	/* time stamp and host */
+static AUDIT_RECENT_TEXT recent_host;
+static AUDIT_RECENT_TEXT recent_tags[RECENT_TAGS];
 
  /*
   * The remainder of a line. A layer takes what is its own from both ends.
@@ -200,6 +229,78 @@ static int is_client_tag(const char *tag, size_t len)
     return (0);
 }
 
+/* tag_slot - where a tag is remembered; "postfix/" says nothing */
+
+static AUDIT_RECENT_TEXT *tag_slot(const char *tag)
+{
+    uint64_t begin;
+    uint64_t more;
+
+    memcpy((void *) &begin, tag, sizeof(begin));
+    memcpy((void *) &more, tag + RECENT_ROOM / 2 - 3, sizeof(more));
+    begin = (begin ^ more * 3) * UINT64_C(0x9E3779B97F4A7C15);
+    return (recent_tags + (begin >> 32) % RECENT_TAGS);
+}
+
+/* set_recent - remember text */
+
+static void set_recent(AUDIT_RECENT_TEXT *recent, const char *text, size_t len)
+{
+    recent->len = 0;
+    if (len <= sizeof(recent->text)) {
+	recent->len = len;
+	memcpy(recent->text, text, len);
+    }
+}
+
+ /*
+  * After a time stamp with a year there may be another one, or the name of a
+  * stream, and that depends on what comes after the host.
+  */
+#define MAY_BE_LAYER(stamp, host) \
+	(ISDIGIT(*(stamp)) ? !ISLOWER(*(host)) || memcmp((host), "std", 3) == 0 : \
+	    *(host) == '<')
+
+#define IS_RECENT(recent, cp, end) \
+	((recent)->len > 0 && (size_t) ((end) - (cp)) >= (recent)->len \
+	    && memcmp((recent)->text, (cp), (recent)->len) == 0)
+
+/* set_other - remember what another program's line begins with */
+
+static void set_other(AUDIT_PREFIX *pp, const char *host, const char *tag,
+		              const char *tag_end, const char *end)
+{
+    if (host != pp->stamp + pp->stamp_len + 1 || end - tag < RECENT_ROOM
+	|| MAY_BE_LAYER(pp->stamp, host))
+	return;
+    set_recent(&recent_host, host - 1, tag - host + 1);
+    set_recent(tag_slot(tag), tag, tag_end + 1 - tag);
+}
+
+/* audit_prefix_is_other - a line of another program, as seen before */
+
+int     audit_prefix_is_other(const char *line, size_t len)
+{
+    const char *end = line + len;
+    const char *cp;
+    const AUDIT_RECENT_TEXT *tag;
+
+    if (IS_RECENT(&recent_start, line, end)) {
+	cp = line + recent_start.len;
+    } else {
+	cp = line + audit_time_length(line, len);
+	if (cp == line || !IS_RECENT(&recent_host, cp, end)
+	    || MAY_BE_LAYER(line, cp + 1))
+	    return (0);
+	cp += recent_host.len;
+	set_recent(&recent_start, line, cp - line);
+    }
+    if (end - cp < RECENT_ROOM)
+	return (0);
+    tag = tag_slot(cp);
+    return (IS_RECENT(tag, cp, end));
+}
+
 /* is_facility - facility.severity */
 
 static int is_facility(const char *word, size_t len)
@@ -281,8 +382,11 @@ static int parse_tag(AUDIT_PREFIX *pp, char *host, char *end)
 	if (tag != host + host_len + 1 || !is_facility(tag, cp - tag))
 	    return (0);
     }
-    if ((pp->is_client = is_client_tag(tag, cp - tag)) == 0)
+    if ((pp->is_client = is_client_tag(tag, cp - tag)) == 0) {
+	if (tag == host + host_len + 1)
+	    set_other(pp, host, tag, cp, end);
 	return (1);
+    }
     if (*cp == '[') {
 	for (cp++; cp < end && *cp != ']' && *cp != ' '; cp++)
 	     /* void */ ;

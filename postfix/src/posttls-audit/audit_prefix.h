@@ -29,6 +29,7 @@ typedef struct {
 } AUDIT_PREFIX;
 
 extern int audit_prefix_parse(AUDIT_PREFIX *, char *, size_t);
+extern int audit_prefix_is_other(const char *, size_t);
 
 /* LICENSE
 /* .ad

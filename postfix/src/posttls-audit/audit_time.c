@@ -419,6 +419,13 @@ int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 {
     time_t  when = 0;
 
+    /*
+     * A busy server logs many lines in a second.
+     */
+    if (len == clock->last_len && memcmp(stamp, clock->last_stamp, len) == 0) {
+	*result = clock->last;
+	return (1);
+    }
     if (IS_SYSLOG(stamp, len) || IS_ISO(stamp, len) ?
 	parse_hourly(clock, stamp, len, &when) == 0 :
 	IS_FULL(stamp, len) ? parse_full(stamp, len, &when) == 0 :
@@ -431,6 +438,11 @@ int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 	    clock->worst = clock->last - when;
     }
     clock->last = when;
+    clock->last_len = 0;
+    if (len <= sizeof(clock->last_stamp)) {
+	memcpy(clock->last_stamp, stamp, len);
+	clock->last_len = len;
+    }
     *result = when;
     return (1);
 }

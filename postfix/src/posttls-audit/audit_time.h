@@ -33,6 +33,8 @@ typedef struct {
     char    cached_hour[16];		/* time stamp up to the minutes */
     size_t  cached_len;
     time_t  cached_time;
+    char    last_stamp[16];		/* complete, when it is not longer */
+    size_t  last_len;
 } AUDIT_CLOCK;
 
 #define AUDIT_CLOCK_JITTER	5	/* seconds, between processes */

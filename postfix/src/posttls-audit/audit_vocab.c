@@ -243,6 +243,10 @@ static const char *const audit_old_protocols[] = {
     "SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1", 0,
 };
 
+#define SAME_WORD(one, other) \
+	(((*(one) ^ *(other)) & ~('a' ^ 'A')) == 0 \
+	    && strcasecmp((one), (other)) == 0)
+
 #define PREFIX_OF(prefix, string) \
 	(strncmp((string), (prefix), strlen(prefix)) == 0)
 
@@ -254,7 +258,7 @@ int     audit_level_find(const char *name)
 
     if (name != 0)
 	for (n = 0; audit_levels[n].name; n++)
-	    if (strcasecmp(audit_levels[n].name, name) == 0)
+	    if (SAME_WORD(audit_levels[n].name, name))
 		return (n);
     return (AUDIT_LEVEL_NONE);
 }
@@ -274,7 +278,7 @@ int     audit_auth_find(const char *name)
 
     if (name != 0)
 	for (n = 0; audit_auths[n]; n++)
-	    if (strcasecmp(audit_auths[n], name) == 0)
+	    if (SAME_WORD(audit_auths[n], name))
 		return (n);
     return (AUDIT_AUTH_UNKNOWN);
 }
@@ -309,7 +313,7 @@ const char *audit_kex_name(const char *kex, const char *protocol,
 
     if (kex != 0) {
 	for (ap = audit_kex_aliases; ap->alias; ap++)
-	    if (strcasecmp(ap->alias, kex) == 0)
+	    if (SAME_WORD(ap->alias, kex))
 		return (ap->name);
 	return (kex);
     }
