@@ -69,7 +69,6 @@
 /* System library. */
 
 #include <sys_defs.h>
-#include <sys/stat.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -183,17 +182,16 @@ static uint64_t fnv_hash(const char *text, size_t len)
     return (hash);
 }
 
-/* read_summary - all lines of a summary */
+/* check_summary - look at all of it before believing any of it */
 
-static const char *read_summary(AUDIT_READER *rp, AUDIT_SUMMARY *sp)
+static const char *check_summary(AUDIT_SUMMARY *sp, AUDIT_READER *rp,
+				         VSTRING *text)
 {
-    char   *text;
-    size_t  len;
-
-    while ((text = audit_read_line(rp, &len)) != 0)
-	audit_summary_line(sp, text, len);
-    return (audit_read_problem(rp) ? audit_read_problem(rp) :
-	    audit_summary_end(sp));
+    audit_read_rest(rp, text);
+    if (audit_read_problem(rp))
+	return (audit_read_problem(rp));
+    audit_summary_text(sp, STR(text), LEN(text));
+    return (audit_summary_end(sp));
 }
 
 /* input_summary - add summary */
@@ -201,45 +199,28 @@ static const char *read_summary(AUDIT_READER *rp, AUDIT_SUMMARY *sp)
 static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path,
 			         int flags)
 {
-    AUDIT_SUMMARY *sp;
-    const char *problem;
-    struct stat st;
-    int     known = 0;
-    int     pass;
+    VSTRING *text = vstring_alloc(100);
+    AUDIT_SUMMARY *sp = audit_summary_begin(facts, AUDIT_SUMMARY_CHECK);
+    const char *problem = check_summary(sp, rp, text);
+    int     known = audit_summary_known(sp);
 
-    /*
-     * Look at all of it before believing any of it.
-     */
-    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) {
-	audit_input_note(facts, path, "a summary must be in a file");
-	return (0);
-    }
-    for (pass = 0; pass < 2 && known == 0; pass++) {
-	if (pass > 0 && (rp = audit_read_open(path, 0)) == 0) {
-	    audit_input_note(facts, path, "cannot open: %s", strerror(errno));
-	    return (0);
-	}
-	sp = audit_summary_begin(facts, pass == 0 ? AUDIT_SUMMARY_CHECK :
-				 flags & AUDIT_INPUT_SUMMARY ?
-				 AUDIT_SUMMARY_TOTALS : 0);
-	if ((problem = read_summary(rp, sp)) != 0) {
-	    if (pass > 0)
-		msg_fatal_status(2, "%s: %s", path, problem);
-	    audit_input_note(facts, path, "this summary was not used: %s",
-			     problem);
-	    audit_summary_free(sp);
-	    return (0);
-	}
-	known = audit_summary_known(sp);
-	audit_summary_free(sp);
-	if (pass == 0)
-	    audit_read_close(rp);
-    }
-    if (pass > 1)
-	audit_read_close(rp);
-    if (known && msg_verbose)
+    if (problem != 0)
+	audit_input_note(facts, path, "this summary was not used: %s", problem);
+    else if (known && msg_verbose)
 	msg_info("%s: nothing new", path);
-    return (1);
+    audit_read_close(rp);
+    if (problem == 0 && known == 0) {
+	audit_summary_free(sp);
+	sp = audit_summary_begin(facts, AUDIT_SUMMARY_CHECKED
+				 | (flags & AUDIT_INPUT_SUMMARY ?
+				    AUDIT_SUMMARY_TOTALS : 0));
+	audit_summary_text(sp, STR(text), LEN(text));
+	if ((problem = audit_summary_end(sp)) != 0)
+	    msg_fatal_status(2, "%s: %s", path, problem);
+    }
+    audit_summary_free(sp);
+    vstring_free(text);
+    return (problem == 0);
 }
 
 /* has_head - does the log begin like this */

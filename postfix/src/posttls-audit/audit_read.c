@@ -14,6 +14,10 @@
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
 /*
+/*	void	audit_read_rest(reader, text)
+/*	AUDIT_READER *reader;
+/*	VSTRING	*text;
+/*
 /*	const char *audit_read_head(reader, len)
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
@@ -60,6 +64,9 @@
 /*	null byte after the last character. The result is valid until
 /*	the next call. A line of more than AUDIT_READ_LINE_MAX bytes
 /*	is skipped, and counted.
+/*
+/*	audit_read_rest() appends all text that is left, and terminates
+/*	the result.
 /*
 /*	audit_read_head() returns the start of the text, without taking
 /*	it: AUDIT_READ_HEAD bytes, or fewer when that is all there is.
@@ -379,6 +386,19 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
 	    return (0);
 	}
     }
+}
+
+/* audit_read_rest - everything that is left */
+
+void    audit_read_rest(AUDIT_READER *rp, VSTRING *text)
+{
+    if (rp->inflate == 0 && rp->size > 0)
+	VSTRING_SPACE(text, rp->size + 1);
+    do {
+	vstring_memcat(text, rp->next, rp->end - rp->next);
+	rp->next = rp->end = rp->buf;
+    } while (fill_buffer(rp) > 0);
+    VSTRING_TERMINATE(text);
 }
 
 /* audit_read_head - start of the text */

@@ -14,9 +14,9 @@
 /*	AUDIT_FACTS *facts;
 /*	int	flags;
 /*
-/*	void	audit_summary_line(summary, line, len)
+/*	void	audit_summary_text(summary, text, len)
 /*	AUDIT_SUMMARY *summary;
-/*	char	*line;
+/*	char	*text;
 /*	size_t	len;
 /*
 /*	const char *audit_summary_end(summary)
@@ -55,10 +55,11 @@
 /*	AUDIT_SUMMARY_TOTALS the counters that were reported are
 /*	ignored: they are about one file and those who look at it.
 /*
-/*	audit_summary_line() takes one line, without newline character.
-/*	There must be room for a null byte after the last character.
+/*	audit_summary_text() takes all of the text, with a null byte
+/*	after it. With AUDIT_SUMMARY_CHECK the text does not change, and
+/*	can be used again, with the flag AUDIT_SUMMARY_CHECKED.
 /*
-/*	audit_summary_end() must be called after the last line. The
+/*	audit_summary_end() must be called after that. The
 /*	result is a null pointer, or what is wrong with the summary. It
 /*	is valid until audit_summary_free().
 /*
@@ -118,10 +119,14 @@ static uint64_t hash_line(uint64_t hash, const char *text, size_t len)
     } while (0)
 
     for ( /* void */ ; len >= 8; len -= 8, cp += 8) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy((void *) &word, cp, sizeof(word));
+#else
 	word = (uint64_t) cp[0] | (uint64_t) cp[1] << 8
 	    | (uint64_t) cp[2] << 16 | (uint64_t) cp[3] << 24
 	    | (uint64_t) cp[4] << 32 | (uint64_t) cp[5] << 40
 	    | (uint64_t) cp[6] << 48 | (uint64_t) cp[7] << 56;
+#endif
 	MIX(word);
     }
     for (word = len + 1, n = 0; n < len; n++)
@@ -605,21 +610,23 @@ static void PRINTFLIKE(2, 3) damaged(AUDIT_SUMMARY *sp, const char *format,...)
     va_end(ap);
 }
 
+#define NUMBER_MAX	(sizeof(unsigned long) > 4 ? 18 : 9)	/* digits */
+
 /* get_number - number from field */
 
 static unsigned long get_number(AUDIT_SUMMARY *sp, int n)
 {
     const char *cp = sp->field[n];
     unsigned long number = 0;
+    unsigned digit;
 
     if (*cp == 0)
 	damaged(sp, "damaged in line %lu: no number", sp->lines + 2);
-    for ( /* void */ ; *cp; cp++) {
-	if (!ISDIGIT(*cp) || number > (~0UL >> 1) / 10 - 9) {
-	    damaged(sp, "damaged in line %lu: bad number", sp->lines + 2);
-	    return (0);
-	}
-	number = number * 10 + (*cp - '0');
+    for ( /* void */ ; (digit = *(const unsigned char *) cp - '0') <= 9; cp++)
+	number = number * 10 + digit;
+    if (*cp != 0 || cp - sp->field[n] > NUMBER_MAX) {
+	damaged(sp, "damaged in line %lu: bad number", sp->lines + 2);
+	return (0);
     }
     return (number);
 }
@@ -699,6 +706,7 @@ static int get_word(AUDIT_SUMMARY *sp, int n, const char *const * words)
 
 #define IS_DAMAGED(sp)	(LEN((sp)->problem) > 0)
 #define IS_CHECK(sp)	((sp)->flags & AUDIT_SUMMARY_CHECK)
+#define IS_CHECKED(sp)	((sp)->flags & AUDIT_SUMMARY_CHECKED)
 
 /* read_period - first and last line */
 
@@ -1027,32 +1035,51 @@ static void split_line(AUDIT_SUMMARY *sp, char *cp, int count)
     }
 }
 
+/* find_record - which record is that, null if it is not known */
+
+static const RECORD *find_record(const char *line, size_t len)
+{
+    const RECORD *rp;
+    size_t  n;
+
+    for (rp = records; rp->name; rp++) {
+	for (n = 0; n < len && rp->name[n] == line[n] && line[n]; n++)
+	     /* void */ ;
+	if (rp->name[n] == 0 && (n == len || line[n] == SEPARATOR))
+	    break;
+    }
+    return (rp->name ? rp : 0);
+}
+
 /* read_record - one line after the first one */
 
 static void read_record(AUDIT_SUMMARY *sp, char *line, size_t len)
 {
-    const RECORD *rp;
-    char   *tab = memchr(line, SEPARATOR, len);
-    size_t  name_len = (tab ? (size_t) (tab - line) : len);
+    const RECORD *rp = find_record(line, len);
 
-    for (rp = records; rp->name; rp++)
-	if (*rp->name == *line && strlen(rp->name) == name_len
-	    && memcmp(rp->name, line, name_len) == 0)
-	    break;
-    if (rp->name == 0) {
-	if (IS_CHECK(sp) == 0)
-	    argv_add(sp->facts->unknown, line, ARGV_END);
-	else if (sp->minor <= AUDIT_SUMMARY_MINOR)
-	    damaged(sp, "damaged in line %lu: unknown record", sp->lines + 2);
-	return;
-    }
-    if (IS_CHECK(sp) && rp->read != read_log)
-	return;
-    split_line(sp, line, rp->fields + 1);
-    if (sp->count != rp->fields + 1)
+    if (rp == 0)
+	argv_add(sp->facts->unknown, line, ARGV_END);
+    else if (split_line(sp, line, rp->fields + 1), sp->count != rp->fields + 1)
 	damaged(sp, "damaged in line %lu: fields are missing", sp->lines + 2);
     else
 	rp->read(sp);
+}
+
+/* check_record - the same, before it is known that the summary is complete */
+
+static void check_record(AUDIT_SUMMARY *sp, const char *line, size_t len)
+{
+    const RECORD *rp = find_record(line, len);
+    char   *copy;
+
+    if (rp == 0) {
+	if (sp->minor <= AUDIT_SUMMARY_MINOR)
+	    damaged(sp, "damaged in line %lu: unknown record", sp->lines + 2);
+    } else if (rp->read == read_log) {
+	copy = mystrndup(line, len);
+	read_record(sp, copy, len);
+	myfree(copy);
+    }
 }
 
 /* read_first - version */
@@ -1079,13 +1106,16 @@ static void read_first(AUDIT_SUMMARY *sp, const char *line)
 
 /* read_last - count and hash of what came before */
 
-static void read_last(AUDIT_SUMMARY *sp, char *line)
+static void read_last(AUDIT_SUMMARY *sp, const char *text)
 {
+    char   *line = mystrdup(text);
+
     sp->ended = 1;
     split_line(sp, line, 3);
     if (sp->count != 3 || get_number(sp, 1) != sp->lines
 	|| get_hash(sp, 2) != sp->hash)
 	damaged(sp, "damaged: its content does not match its check sum");
+    myfree(line);
 }
 
 /* audit_summary_is - is this a summary */
@@ -1110,23 +1140,50 @@ AUDIT_SUMMARY *audit_summary_begin(AUDIT_FACTS *facts, int flags)
     return (sp);
 }
 
-/* audit_summary_line - one line */
+/* take_line - one line, a string */
 
-void    audit_summary_line(AUDIT_SUMMARY *sp, char *line, size_t len)
+static void take_line(AUDIT_SUMMARY *sp, char *line, size_t len)
 {
-    line[len] = 0;
-    if (IS_DAMAGED(sp))
-	return;
     if (sp->started == 0) {
 	read_first(sp, line);
+    } else if (IS_CHECKED(sp)) {
+	if (strncmp(line, "end\t", 4) == 0)
+	    sp->ended = 1;
+	else
+	    read_record(sp, line, len);
+	sp->lines++;
     } else if (sp->ended || strlen(line) != len) {
 	damaged(sp, "damaged in line %lu", sp->lines + 2);
     } else if (strncmp(line, "end\t", 4) == 0) {
 	read_last(sp, line);
     } else {
 	sp->hash = hash_line(sp->hash, line, len);
-	read_record(sp, line, len);
+	if (IS_CHECK(sp))
+	    check_record(sp, line, len);
+	else
+	    read_record(sp, line, len);
 	sp->lines++;
+    }
+}
+
+/* audit_summary_text - all lines */
+
+void    audit_summary_text(AUDIT_SUMMARY *sp, char *text, size_t len)
+{
+    char   *end = text + len;
+    char   *newline;
+
+    /*
+     * A last line without a newline character is still a line.
+     */
+    for ( /* void */ ; text < end && !IS_DAMAGED(sp); text = newline + 1) {
+	if ((newline = memchr(text, '\n', end - text)) == 0)
+	    newline = end;
+	else
+	    *newline = 0;
+	take_line(sp, text, newline - text);
+	if (newline < end && IS_CHECK(sp))
+	    *newline = '\n';
     }
 }
 

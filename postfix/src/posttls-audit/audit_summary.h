@@ -43,13 +43,14 @@ typedef struct AUDIT_SUMMARY AUDIT_SUMMARY;
 
 extern int audit_summary_is(const char *, size_t);
 extern AUDIT_SUMMARY *audit_summary_begin(AUDIT_FACTS *, int);
-extern void audit_summary_line(AUDIT_SUMMARY *, char *, size_t);
+extern void audit_summary_text(AUDIT_SUMMARY *, char *, size_t);
 extern const char *audit_summary_end(AUDIT_SUMMARY *);
 extern int audit_summary_known(AUDIT_SUMMARY *);
 extern void audit_summary_free(AUDIT_SUMMARY *);
 
 #define AUDIT_SUMMARY_CHECK	(1<<0)	/* do not add */
 #define AUDIT_SUMMARY_TOTALS	(1<<1)	/* also what was reported */
+#define AUDIT_SUMMARY_CHECKED	(1<<2)	/* it is as it was written */
 
 typedef struct AUDIT_SUMMARY_WRITER AUDIT_SUMMARY_WRITER;
 

@@ -214,13 +214,10 @@ static int finish_worker(WORK *work, int worker)
     VSTRING *text = read_all(wp->fd);
     AUDIT_SUMMARY *sp = audit_summary_begin(work->facts, 0);
     const char *problem;
-    char   *line;
-    char   *end;
     int     status;
 
     (void) close(wp->fd);
-    for (line = STR(text); (end = strchr(line, '\n')) != 0; line = end + 1)
-	audit_summary_line(sp, line, end - line);
+    audit_summary_text(sp, STR(text), LEN(text));
     while (waitpid(wp->pid, &status, 0) < 0)
 	if (errno != EINTR)
 	    msg_fatal_status(2, "wait for another process: %m");
