@@ -5,6 +5,7 @@
     mx3	template standard, logs by way of syslog(3)
 """
 
+import functools
 import itertools
 from pathlib import Path
 
@@ -37,23 +38,30 @@ DESTINATIONS = {
 }
 
 
+@functools.cache
+def receivers():
+    """Every server that receives mail; the ports can be had only once."""
+    pki = Pki("/var/tmp/engines-pki")
+    peers = Peers(pki, Transcript())
+    peers.start()
+    return pki, peers
+
+
 class Site:
     """The mail servers, and the ones that receive their mail."""
 
-    def __init__(self):
-        self.pki = Pki("/var/tmp/engines-pki")
-        self.peers = Peers(self.pki, Transcript())
+    def __init__(self, names=tuple(TEMPLATES)):
+        self.pki, self.peers = receivers()
         self.servers = {}
         self.numbers = itertools.count()
-        self.pending = {name: set() for name in TEMPLATES}
-        self.seen = dict.fromkeys(TEMPLATES, 0)
+        self.pending = {name: set() for name in names}
+        self.seen = dict.fromkeys(names, 0)
         self.queue_ids = {}
         for number, (domain, (_policy, behaviour, _)) in enumerate(DESTINATIONS.items()):
             self.place(domain, behaviour, f"127.0.2.{number + 1}")
         Path("/etc/hosts").write_text("127.0.0.1 localhost\n" + "".join(
             f"{addr} mx.{domain}\n" for domain, addr in self.servers.items()))
-        self.instances = {name: self.make_instance(name, template)
-                          for name, template in TEMPLATES.items()}
+        self.instances = {name: self.make_instance(name, TEMPLATES[name]) for name in names}
 
     def place(self, domain, behaviour, addr):
         self.servers[domain] = addr
@@ -78,7 +86,6 @@ class Site:
         return made
 
     def start(self):
-        self.peers.start()
         for made in self.instances.values():
             made.start()
 
@@ -98,13 +105,20 @@ class Site:
         strict.test gets few, as its mail stays in the queue.
         """
         domains = [domain for domain in DESTINATIONS if domain != "strict.test"]
+        names = list(self.instances)
         for number in range(count):
-            name = list(TEMPLATES)[number % len(TEMPLATES)]
-            turn = number // len(TEMPLATES)
+            turn = number // len(names)
             domain = ("strict.test" if turn % 50 == 0 else domains[turn % len(domains)])
-            message_id = f"{next(self.numbers)}@{name}"
-            self.instances[name].submit(message_id, f"user@{domain}")
-            self.pending[name].add(message_id)
+            self.submit(names[number % len(names)], domain)
+        self.wake()
+
+    def submit(self, name, domain):
+        """One message from this server; wake() sets it going."""
+        message_id = f"{next(self.numbers)}@{name}"
+        self.instances[name].submit(message_id, f"user@{domain}")
+        self.pending[name].add(message_id)
+
+    def wake(self):
         for made in self.instances.values():
             made.wake_pickup()
 

@@ -41,6 +41,8 @@ class World:
     """Everything, and the way to it."""
 
     def __init__(self):
+        for path in LOGS.values():
+            path.unlink(missing_ok=True)
         self.database = Database()
         self.rsyslog = Rsyslog(INPUTS)
         self.markers = 0
