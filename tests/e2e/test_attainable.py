@@ -106,6 +106,8 @@ KINDS.update({
 # chain for the audit to verify.
 PREDICT = {"may": "may", "encrypt": "encrypt",
            "fingerprint": "fingerprint match={spki}"}
+# Without TLSA records, this is "may".
+PREDICT_IN_DNS = {"dane": "dane"}
 COME_TRUE = ("secure", "verify")
 TRANSPORTS = {"smtp": ("smtp", ()),
               "proxy": ("smtp", (("smtp_tls_connection_reuse", "yes"),)),
@@ -139,12 +141,14 @@ def make(name, kind, level, transport):
     return dataclasses.replace(
         case, peers=(dataclasses.replace(server, addr=addr, cert=cert,
                                          host=expand(server.host)),),
-        policy=PREDICT.get(level, level), agent=agent, nexthop=kind.nexthop,
+        policy={**PREDICT, **PREDICT_IN_DNS}.get(level, level), agent=agent, nexthop=kind.nexthop,
         dns=kind.dns, params=params, template="json")
 
 
 def group(name, transport):
     levels = ("may",) if transport != "smtp" else tuple(PREDICT)
+    if KINDS[name].dns:
+        levels += tuple(PREDICT_IN_DNS)
     return {level: make(name, KINDS[name], level, transport)
             for level in levels + COME_TRUE}
 
@@ -193,10 +197,12 @@ def test_prediction_comes_true(name, transport, delivered):
             continue
         if record is None:
             # Without TLS, where that is mandatory.
-            assert level != "may" and truth is None
+            assert level not in ("may", "dane") and truth is None
             continue
+        if level == "dane":
+            assert (record["configured"], record["level"]) == ("dane", "may")
         assert record.get("attainable") == truth, (level, record)
-        if level in ("may", "encrypt"):
+        if level in ("may", "encrypt", "dane"):
             assert record.get("verify_error", "") == KINDS[name].error, level
 
 
