@@ -311,9 +311,10 @@ class Run:
                 if caching != UNCACHED else
                 {sequences.uncached_outcome(place.sequence, number, message)})
             if got not in allowed:
-                complaints.append("step %d, %s, %s:\n  got %s\n%s" % (
+                complaints.append("step %d, %s, %s:\n  got %s\n%s%s" % (
                     number, message, caching, got, "".join(
-                        "  not %s\n" % each for each in allowed)))
+                        "  not %s\n" % each for each in allowed),
+                    self.log_of(message_id)))
         weak = {message_id for _, message, _, message_id in place.sent
                 if message.tls_not_required}
         for used_by in connections.values():
@@ -321,6 +322,10 @@ class Run:
                 complaints.append("what %s left behind served all of %s\n"
                                   % (used_by[0], used_by[1:]))
         return complaints
+
+    def log_of(self, message_id):
+        return "".join("  %s\n" % line for line in self.instance.log
+                       .by_queue_id.get(self.queue_ids.get(message_id), ()))
 
     def outcome_of(self, message_id, messages, handshakes):
         """The security as the server saw it, and the record."""
