@@ -38,23 +38,23 @@ def audit(*args, status=0):
 class Database:
     """PostgreSQL with postgresql.sql, and what clients need to find it."""
 
-    PLACE = Path("/var/tmp/engines-postgresql")
     SERVICES = Path("/etc/postgresql-common/pg_service.conf")
 
-    def __init__(self):
+    def __init__(self, name):
+        self.place = Path(f"/var/tmp/{name}-postgresql")
         self.programs = max(Path("/usr/lib/postgresql").glob("*/bin"),
                             key=lambda path: float(path.parent.name))
-        self.PLACE.mkdir(mode=0o755)
-        shutil.chown(self.PLACE, "postgres")
-        self.run("initdb", "-D", self.PLACE / "data", "-E", "UTF8", "--locale=C",
+        self.place.mkdir(mode=0o755)
+        shutil.chown(self.place, "postgres")
+        self.run("initdb", "-D", self.place / "data", "-E", "UTF8", "--locale=C",
                  "-A", "trust", "-N")
         self.start()
-        self.run("createdb", "-h", self.PLACE, "tls_audit")
+        self.run("createdb", "-h", self.place, "tls_audit")
         self.install()
         self.sql("CREATE ROLE rsyslog LOGIN IN ROLE tls_audit_loader;"
                  "CREATE ROLE reader LOGIN IN ROLE tls_audit_reader;")
         self.SERVICES.parent.mkdir(exist_ok=True)
-        self.SERVICES.write_text(f"[tls_audit]\nhost={self.PLACE}\n"
+        self.SERVICES.write_text(f"[tls_audit]\nhost={self.place}\n"
                                  "dbname=tls_audit\nuser=rsyslog\n")
 
     def run(self, program, *args, text=None):
@@ -67,18 +67,18 @@ class Database:
         return done.stdout
 
     def start(self):
-        self.run("pg_ctl", "-D", self.PLACE / "data", "-w", "-l", self.PLACE / "log",
-                 "-o", f"-k {self.PLACE} -c listen_addresses=''", "start")
+        self.run("pg_ctl", "-D", self.place / "data", "-w", "-l", self.place / "log",
+                 "-o", f"-k {self.place} -c listen_addresses=''", "start")
 
     def stop(self, mode="fast"):
-        self.run("pg_ctl", "-D", self.PLACE / "data", "-w", "-m", mode, "stop")
+        self.run("pg_ctl", "-D", self.place / "data", "-w", "-m", mode, "stop")
 
     def install(self):
-        self.run("psql", "-h", self.PLACE, "-d", "tls_audit", "-qX", "-f", "-",
+        self.run("psql", "-h", self.place, "-d", "tls_audit", "-qX", "-f", "-",
                  text=(SHIPPED / "postgresql.sql").read_text())
 
     def sql(self, text, user="postgres", database="tls_audit"):
-        return self.run("psql", "-h", self.PLACE, "-d", database, "-U", user, "-XqAt",
+        return self.run("psql", "-h", self.place, "-d", database, "-U", user, "-XqAt",
                         "-v", "ON_ERROR_STOP=1", text=text).strip()
 
     def rows(self, query, user="reader"):

@@ -43,7 +43,7 @@ class World:
     def __init__(self):
         for path in LOGS.values():
             path.unlink(missing_ok=True)
-        self.database = Database()
+        self.database = Database("rsyslog")
         self.rsyslog = Rsyslog(INPUTS)
         self.markers = 0
 

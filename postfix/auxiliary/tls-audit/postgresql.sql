@@ -447,7 +447,7 @@ BEGIN
 	nexthop, domain, level, policy, configured, auth, reason, rule, fallback,
 	attainable, protocol, cipher, cert_digest, spki_digest, cert_expires, dsn,
 	tls, detail, attrs)
-    VALUES (at, md5(whole)::uuid, read, kind, host, process, queue_id, a->>'relay',
+    VALUES (at, md5(concat_ws(' ', host, process, kind, queue_id, line->>'text'))::uuid, read, kind, host, process, queue_id, a->>'relay',
 	lower(a->>'nexthop'), a->>'domain', a->>'level', a->>'policy',
 	a->>'configured', a->>'auth', a->>'reason', a->>'rule', a->>'fallback',
 	a->>'attainable', a->>'protocol', a->>'cipher', a->>'cert_digest',
