@@ -56,6 +56,11 @@ KEPT = {
         Phase((Policy("may"),) * 3),
         Phase((Policy("dane"),) * 3, ("none",) * 2,
               (Step(("tls-1.2",) * 2),))), caching="destinations-proxy"),
+    # Cleartext by policy is not what is left when TLS has failed.
+    "none-then-may": Sequence((
+        Phase((Policy("none"),) * 3),
+        Phase((Policy("may"),) * 3, steps=(
+            Step(messages=(Message(0, old=True),)),)))),
     # The same, found by address, where "dane" has become "may".
     "tls-not-required-then-dane": Sequence((Phase((
         Policy("dane", "may"),) * 3, ("failing",) * 2, (

@@ -920,6 +920,7 @@ int     smtp_tls_effective_level(SMTP_STATE *state)
  /*
   * Connection cache support. These names appear only here.
   */
+#define SMTP_TLS_FB_ATTR_CONFIGURED	"tls_configured_level"
 #define SMTP_TLS_FB_ATTR_POLICY		"tls_policy_level"
 #define SMTP_TLS_FB_ATTR_REASON		"tls_fallback_reason"
 
@@ -931,6 +932,7 @@ int     smtp_tls_fallback_print(ATTR_PRINT_COMMON_FN print_fn, VSTREAM *fp,
     const SMTP_TLS_FALLBACK *fb = (const SMTP_TLS_FALLBACK *) ptr;
 
     return (print_fn(fp, flags | ATTR_FLAG_MORE,
+		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_CONFIGURED, fb->configured),
 		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_POLICY, fb->policy),
 		     SEND_ATTR_INT(SMTP_TLS_FB_ATTR_REASON, fb->reason),
 		     ATTR_TYPE_END));
@@ -951,9 +953,11 @@ int     smtp_tls_fallback_scan(ATTR_SCAN_COMMON_FN scan_fn, VSTREAM *fp,
 	    && str_tls_obstacle(reason) != 0)
 
     return (scan_fn(fp, flags | ATTR_FLAG_MORE,
+		    RECV_ATTR_INT(SMTP_TLS_FB_ATTR_CONFIGURED, &origin->configured),
 		    RECV_ATTR_INT(SMTP_TLS_FB_ATTR_POLICY, &origin->policy),
 		    RECV_ATTR_INT(SMTP_TLS_FB_ATTR_REASON, &origin->reason),
-		    ATTR_TYPE_END) == 2
+		    ATTR_TYPE_END) == 3
+	    && VALID_LEVEL(origin->configured)
 	    && (NO_FALLBACK(origin->policy, origin->reason)
 		|| VALID_FALLBACK(origin->policy, origin->reason)) ? 1 : -1);
 }
@@ -1009,15 +1013,19 @@ static int smtp_tls_reuse_plain_ok(SMTP_STATE *state)
 
     /*
      * The level of opportunistic TLS becomes "none" after TLS has failed. A
-     * young message, or one that needs a password, does not go there.
+     * young message, or one that needs a password, does not go there. With a
+     * policy of "none", nobody has tried TLS.
      */
 #define PLAIN_RETRY_RULES \
 	(TLS_FALLBACK_RULE_SASL | TLS_FALLBACK_RULE_REQTLS \
 	    | TLS_FALLBACK_RULE_REQSTARTTLS | TLS_FALLBACK_RULE_BACKOFF)
+#define TLS_HAS_FAILED(origin) \
+	((origin)->level == TLS_LEV_NONE \
+	    && (origin)->configured != TLS_LEV_NONE)
 
     if (tls->level == origin->level)
 	return (1);
-    return (tls->level == TLS_LEV_MAY && origin->level == TLS_LEV_NONE
+    return (tls->level == TLS_LEV_MAY && TLS_HAS_FAILED(origin)
 	    && (smtp_tls_fallback_rules(state) & PLAIN_RETRY_RULES) == 0);
 }
 

@@ -66,6 +66,7 @@ typedef struct SMTP_TLS_FALLBACK {
   * one.
   */
 typedef struct SMTP_TLS_ORIGIN {
+    int     configured;			/* level in table or main.cf */
     int     level;			/* none after giving up on TLS */
     int     policy;			/* level before fallback */
     int     reason;			/* first obstacle */
