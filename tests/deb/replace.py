@@ -3,7 +3,7 @@
 
 usage: replace.py SUMMARY DEBIANS DEPENDENCIES
 
-SUMMARY is what ci/deb has printed: its commands are carried out. The others are
+SUMMARY is what ci/deb has printed: its commands are executed. The others are
 directories with packages. Mail is in every queue when the packages are changed.
 The first thing that does not hold ends the scenario with exit status 1.
 """

@@ -157,7 +157,7 @@ def combinations():
                     "nostarttls", "starttls-refused"):
                 continue                # there is no STARTTLS
             if level == "dane" and obstacle.reason == "tlsa-missing":
-                continue                # "may" cannot be had, as upstream says
+                continue                # "may" is not possible, as upstream says
         yield level, name, fallback, transport, True
         if name in ALSO_YOUNG:
             yield level, name, fallback, transport, False

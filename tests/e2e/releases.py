@@ -23,7 +23,7 @@ SINCE = {
     "tls-reports": "3.10",
     # A message can ask for delivery without TLS.
     "tls-required-header": "3.10",
-    # A sender can ask for TLS on the whole way.
+    # A sender can ask for TLS on every hop.
     "requiretls": "3.11",
     # The delivery status says what became of the TLS level.
     "tls-status": "3.11",

@@ -60,7 +60,7 @@ IN_CLEAR = ("nostarttls", "starttls-refused", "handshake", "tls-lost")
 
 
 def outcome(reason, policy):
-    """What must happen where this stands in the way."""
+    """What must happen where this is the obstacle."""
     entry, _, detail, seen, fails = OBSTACLES[reason]
     level = entry.split()[0]
     fell = (Fell(level, "may", reason, detail),)

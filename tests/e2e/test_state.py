@@ -1,4 +1,4 @@
-"""What hangs on state: cached connections, resumed sessions, several hosts."""
+"""What depends on state: cached connections, resumed sessions, several hosts."""
 
 import dataclasses
 

@@ -282,7 +282,7 @@ def test_lint_of_a_line_whose_source_cannot_be_had(two_lines):
     two_lines.ok("ci/prepare", "--upstream", POSTFIX_SOURCE=source)
     alone = ("unshare", "--net")
     done = two_lines.ok("ci/series", "lint", prefix=alone)
-    assert "patches/3.7 is not checked: its source cannot be had" in done.stderr
+    assert "patches/3.7 is not checked: its source is not available" in done.stderr
     assert "patches/3.10 on Postfix 3.10.13: 2 patches" in done.stdout
     two_lines.fails("the archive of bookworm", "ci/series", "lint", RELEASE="3.7",
                     prefix=alone)

@@ -202,7 +202,7 @@
 /*	per process); see also above. The format of the records with "tls fallback:"
 /*	and "tls fallback refused:" is an interface for log analyzers.
 /* SEE ALSO
-/*	tls_fallback(3) what to do when a level cannot be had
+/*	tls_fallback(3) what to do when a level is not achieved
 /*	tls_fallback_conf(3) configuration
 /*	smtp_tls_policy(3) TLS policy lookup
 /* LICENSE
@@ -268,7 +268,7 @@
 static TLS_FALLBACK_CONF smtp_tls_fallback_conf;
 
  /*
-  * The policy level that was not, or may not, be had.
+  * The policy level that was not, or might not be, achieved.
   */
 #define POLICY_LEVEL(fb) \
 	((fb)->policy != TLS_LEV_NOTFOUND ? (fb)->policy : (fb)->configured)

@@ -2,7 +2,7 @@
 /* NAME
 /*	tls_fallback 3
 /* SUMMARY
-/*	what to do when an authenticated TLS level cannot be had
+/*	what to do when an authenticated TLS level is not achieved
 /* SYNOPSIS
 /*	#include <tls_fallback.h>
 /*
@@ -51,7 +51,7 @@
 /*	or TLS_FALLBACK_ACT_HELD; and the rule, TLS_FALLBACK_RULE_NONE
 /*	unless the action is TLS_FALLBACK_ACT_HELD.
 /* .IP policy
-/*	The level that could not be had, one of TLS_LEV_FPRINT,
+/*	The level that was not achieved, one of TLS_LEV_FPRINT,
 /*	TLS_LEV_HALF_DANE, TLS_LEV_DANE, TLS_LEV_DANE_ONLY, TLS_LEV_VERIFY
 /*	or TLS_LEV_SECURE. With any other level there is no fallback.
 /* .IP fallback

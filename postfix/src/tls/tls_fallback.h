@@ -5,14 +5,14 @@
 /* NAME
 /*	tls_fallback 3h
 /* SUMMARY
-/*	what to do when an authenticated TLS level cannot be had
+/*	what to do when an authenticated TLS level is not achieved
 /* SYNOPSIS
 /*	#include <tls_fallback.h>
 /* DESCRIPTION
 /* .nf
 
  /*
-  * Obstacles: why the policy level could not be had. The order is that of
+  * Obstacles: why the policy level was not achieved. The order is that of
   * the decision table in tls_fallback.c.
   */
 #define TLS_OBSTACLE_NONE		0

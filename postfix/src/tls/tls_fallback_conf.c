@@ -52,7 +52,7 @@
 /*	Warnings: the first error in a parameter value. The text names
 /*	the parameter, the offending word, and what is allowed.
 /* SEE ALSO
-/*	tls_fallback(3) what to do when a level cannot be had
+/*	tls_fallback(3) what to do when a level is not achieved
 /*	tls_level(3) TLS security levels
 /* LICENSE
 /* .ad

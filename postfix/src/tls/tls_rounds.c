@@ -99,7 +99,7 @@
 /* .IP TLS_ROUNDS_ACT_GIVE_UP
 /*	There is no host left.
 /* SEE ALSO
-/*	tls_fallback(3) what to do when a level cannot be had
+/*	tls_fallback(3) what to do when a level is not achieved
 /* LICENSE
 /* .ad
 /* .fi
