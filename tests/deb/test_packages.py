@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+# What keeps a summary of the log up to date, when it is enabled.
+UPDATE_FILES = {
+    "./lib/systemd/system/posttls-audit.service", "./lib/systemd/system/posttls-audit.timer",
+    "./usr/lib/sysusers.d/posttls-audit.conf", "./usr/share/posttls-audit/tls-audit-update",
+}
 WORDS = ["smtp_tls_fallback_level", "smtp_tls_audit_template"]
 
 
@@ -93,6 +98,7 @@ def test_only_our_files_are_new(packages):
     assert {name.removesuffix(".gz") for _, name in shipped} == {
         f"{engines}/{path.name}" for path in (TOP / "postfix/auxiliary/tls-audit").iterdir()}
     assert new - shipped == {
+        *(("postfix", file) for file in UPDATE_FILES),
         ("postfix", "./usr/lib/postfix/sbin/smtp-tls-check"),
         ("postfix", "./usr/sbin/posttls-audit"),
         ("postfix", "./usr/share/doc/postfix/NEWS.Debian.gz"),
@@ -146,6 +152,44 @@ def test_debians_packages_are_kept(packages):
 def test_program_uses_what_it_is_linked_with(packages):
     """dpkg-shlibdeps has seen posttls-audit: it needs zlib."""
     assert re.search(r"\bzlib1g\b", field(packages.ours("postfix"), "Depends"))
+
+
+def test_package_for_log_hosts(packages):
+    """The same program, that needs nothing of Postfix; never both at a time."""
+    ours, postfix = packages.ours("postfix-tls-audit"), packages.ours("postfix")
+    files = {name for name in names(ours) if not name.startswith("./usr/share/doc/")}
+    program = {"./usr/sbin/posttls-audit", "./usr/share/man/man1/posttls-audit.1.gz"}
+    assert files == UPDATE_FILES | program
+    for name in files - {"./usr/sbin/posttls-audit"}:
+        assert content(ours, name) == content(postfix, name), name
+    assert "postfix" not in field(ours, "Depends")
+    for file in (ours, postfix):
+        for relation in ("Provides", "Conflicts", "Replaces"):
+            assert "posttls-audit" in field(file, relation).replace(",", " ").split()
+
+
+def test_log_host(packages):
+    """Where Postfix is not: installed, and the service's command run as its user."""
+    done = subprocess.run(["sh", TOP / "ci/sandbox", "--bare", "sh", "-ec", f"""
+        test ! -e /usr/sbin/postconf
+        dpkg -i {packages.ours("postfix-tls-audit")}
+        posttls-audit -V
+        test "$(systemctl is-enabled posttls-audit.timer)" = disabled
+        systemd-sysusers
+        systemd-analyze verify --man=no /lib/systemd/system/posttls-audit.timer
+        install -d -o posttls-audit -g posttls-audit /var/lib/posttls-audit
+        cp {TOP}/postfix/src/posttls-audit/report.in /var/log/mail.log
+        chown root:adm /var/log/mail.log
+        chmod 640 /var/log/mail.log
+        cd /var/lib/posttls-audit
+        command=$(sed -n 's/^ExecStart=//p' /lib/systemd/system/posttls-audit.service)
+        setpriv --reuid=posttls-audit --regid=posttls-audit --init-groups $command
+        ls -l
+        dpkg -r postfix-tls-audit
+        """], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for file in ("summary", "metrics.prom", "index.html"):
+        assert re.search(rf"^-rw-r.*posttls-audit.* {file}$", done.stdout, re.M), done.stdout
 
 
 def test_file_list_of_postfix(packages):

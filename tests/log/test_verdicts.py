@@ -73,6 +73,45 @@ def test_stuck_mail_is_not_ready(nexthop):
     assert active(text) == []
 
 
+ROUTE = {"nexthop": "[relay.example.net]"}
+
+
+def routed(domain, stuck_domain, nexthop=ROUTE):
+    """Mail of one domain was delivered by way of a nexthop, mail of another one is stuck."""
+    return "".join(spread(30, 10, lambda n, days: delivered(n, days, **GOOD, **nexthop)
+                          + recipient(n, days, domain)) + stuck(stuck_domain))
+
+
+@pytest.mark.parametrize("stuck_domain", ["example.com", "example.org"])
+def test_stuck_mail_of_a_route(stuck_domain):
+    """With relayhost or transport_maps, the nexthop is not the domain of the recipient."""
+    text = routed("example.com", stuck_domain)
+    result = report(text=text)
+    row = row_of(result, "[relay.example.net]")
+    assert (row["verdict"], row["deliveries"], row["verified"], row["reason"], row["why"]) \
+        == ("mixed", 50, 30, "not-verified", "20 not verified: not-verified")
+    assert [row["destination"] for row in result["regressions"]] == ["[relay.example.net]"]
+    assert row_of(result, stuck_domain)["source"] == "recipient"
+    assert active(text) == []
+
+
+def test_stuck_mail_beside_a_route():
+    """What may be about something else is not held against a nexthop."""
+    neighbor = spread(30, 10, lambda n, days: delivered(
+        n + 50, days, **GOOD, nexthop="example.net") + recipient(n + 50, days, "example.net"))
+    for text, row in (
+            # Two domains at one hoster's server.
+            (routed("example.com", "example.org", {"nexthop": "example.com"}), "example.com"),
+            # The server has mail for another nexthop.
+            ("".join(sorted([*neighbor, routed("example.com", "example.org")],
+                            key=lambda line: line[:20])), "[relay.example.net]"),
+            # That domain has audit lines of its own.
+            (routed("example.com", "example.org") + delivered(
+                60, 10, **GOOD, nexthop="example.org"
+            ).replace(RELAY, "mx.example.org[192.0.2.9]:25"), "[relay.example.net]")):
+        assert row_of(report(text=text), row)["verdict"] == "enforce"
+
+
 def test_only_stuck_mail():
     row = row_of(report("-x", text="".join(stuck("example.com")), status=FALLBACK), "example.com")
     assert (row["verdict"], row["deliveries"], row["verified"]) == ("broken", 20, 0)

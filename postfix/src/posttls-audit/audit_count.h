@@ -120,7 +120,7 @@ extern size_t audit_quick_hash(const char *);
  /*
   * Names that were used recently. They have much in common.
   */
-#define AUDIT_RECENT_SLOTS	131072		/* power of two */
+#define AUDIT_RECENT_SLOTS	16384		/* power of two */
 #define AUDIT_RECENT_SLOT(name) \
 	(audit_quick_hash(name) % AUDIT_RECENT_SLOTS)
 

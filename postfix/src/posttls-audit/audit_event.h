@@ -39,7 +39,8 @@ typedef struct AUDIT_EVENT {
     const char *level;			/* after fallback */
     const char *label;			/* status: tls= */
     const char *reason;
-    int     verified;
+    int     verified;			/* AUDIT_EVENT_DONE: is_other */
+    AUDIT_DEST *dest;			/* AUDIT_EVENT_DONE: nexthop */
     int     attain;
     unsigned int count;
     time_t  first;

@@ -62,6 +62,10 @@
 /*	unsigned verified;
 /*	unsigned failed;
 /*
+/*	void	audit_relay_nexthop(relay, dest)
+/*	AUDIT_RELAY *relay;
+/*	AUDIT_DEST *dest;
+/*
 /*	void	audit_relay_digest(relay, kind, text, first, last)
 /*	AUDIT_RELAY *relay;
 /*	int	kind;
@@ -113,6 +117,9 @@
 /*	counts. audit_state_fallback() notes a level that mail was sent
 /*	at instead; the weakest counts. audit_state_week() adds to the
 /*	history.
+/*
+/*	audit_relay_nexthop() remembers whether a server has mail for one
+/*	nexthop, or for several.
 /*
 /*	audit_relay_digest() remembers a certificate or key of a server,
 /*	and ignores what is not a digest. audit_relay_weak() counts a
@@ -472,6 +479,16 @@ static void drop_digest(AUDIT_RELAY *relay, int kind)
     digest = *worst;
     *worst = digest->next;
     myfree((void *) digest);
+}
+
+/* audit_relay_nexthop - what is sent to a server, if it is only one thing */
+
+void    audit_relay_nexthop(AUDIT_RELAY *relay, AUDIT_DEST *dest)
+{
+    if (relay->nexthop == 0)
+	relay->nexthop = dest;
+    else if (relay->nexthop != dest)
+	relay->has_nexthops = 1;
 }
 
 /* audit_relay_digest - remember certificates and keys of a server */

@@ -108,6 +108,7 @@ extern const char *const audit_dest_kinds[];
 typedef struct AUDIT_DEST {
     const char *name;
     AUDIT_DEST_KIND kind;		/* the best that is known */
+    int     is_route;			/* has mail for other domains */
     AUDIT_STATE *states;
 } AUDIT_DEST;
 
@@ -128,6 +129,8 @@ typedef struct {
     unsigned int connected;		/* sum of the above */
     time_t  last;
     AUDIT_DIGEST *digests;
+    AUDIT_DEST *nexthop;		/* first one, by attribute */
+    int     has_nexthops;		/* and there are others */
     /* Found without hashing. */
     AUDIT_DEST *dest;			/* most recent one */
     AUDIT_DEST *host;			/* when nexthop is unknown */
@@ -194,6 +197,7 @@ extern void audit_state_reason(AUDIT_STATE *, const char *, time_t);
 extern void audit_state_fallback(AUDIT_STATE *, int);
 extern void audit_state_delivery(AUDIT_STATE *, int, unsigned, time_t, time_t);
 
+extern void audit_relay_nexthop(AUDIT_RELAY *, AUDIT_DEST *);
 extern void audit_relay_digest(AUDIT_RELAY *, int, const char *, time_t, time_t);
 extern void audit_relay_weak(AUDIT_FACTS *, AUDIT_RELAY *, AUDIT_WEAKNESS, int, time_t);
 

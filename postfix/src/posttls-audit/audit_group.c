@@ -36,6 +36,10 @@
 /*	AUDIT_GROUP *group;
 /*	const AUDIT_EVENT *event;
 /*
+/*	void	audit_group_recipient(group, domain)
+/*	AUDIT_GROUP *group;
+/*	const char *domain;
+/*
 /*	void	audit_groups_settle(facts, before)
 /*	AUDIT_FACTS *facts;
 /*	time_t	before;
@@ -88,6 +92,8 @@
 /*	when there is no queue ID, and may be used until the next call.
 /*
 /*	audit_group_add() copies an event into a group.
+/*	audit_group_recipient() does what remains to be done with a
+/*	recipient after a complete audit line.
 /*
 /*	audit_groups_finish() turns everything into facts that is still
 /*	open. After that no log can be added. audit_groups_settle() does
@@ -108,7 +114,8 @@
 /*	the group. What an audit line does not have may be in a warning
 /*	for that server. Without nexthop, the destination is the domain
 /*	of the recipients at that server when there is only one, and
-/*	else the server itself.
+/*	else the server itself. A nexthop that has recipients in another
+/*	domain is a route to them, such as a relayhost.
 /* LICENSE
 /* .ad
 /* .fi
@@ -123,6 +130,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef STRCASECMP_IN_STRINGS_H
+#include <strings.h>
+#endif
 
 /* Utility library. */
 
@@ -149,7 +160,7 @@ typedef struct AUDIT_PROCESS {
  /*
   * There are not very many at a time.
   */
-#define RECENT_PROCESSES	8192		/* power of two */
+#define RECENT_PROCESSES	4096		/* power of two */
 
  /*
   * How often to look for processes that are gone.
@@ -181,6 +192,8 @@ static void clear_group(AUDIT_GROUP *group)
     }
     group->tail = 0;
     group->done = 0;
+    group->done_dest = 0;
+    group->is_other = 0;
 }
 
 /* free_group - destroy group */
@@ -219,8 +232,11 @@ void    audit_group_add(AUDIT_GROUP *group, const AUDIT_EVENT *event)
      * there was one.
      */
     if (event->type == AUDIT_EVENT_DONE
-	&& (group->done == 0 || group->done == event->relay)) {
+	&& (group->done == 0 || (group->done == event->relay
+				 && group->done_dest == event->dest))) {
 	group->done = event->relay;
+	group->done_dest = event->dest;
+	group->is_other |= event->verified;
 	return;
     }
     if (group->tail && same_event(group->tail, event)) {
@@ -239,6 +255,21 @@ void    audit_group_add(AUDIT_GROUP *group, const AUDIT_EVENT *event)
     else
 	group->events = copy;
     group->tail = copy;
+}
+
+/* is_other_domain - not what the nexthop says */
+
+static int is_other_domain(const AUDIT_DEST *dest, const char *domain)
+{
+    return (dest != 0 && domain != 0 && strcasecmp(dest->name, domain) != 0);
+}
+
+/* audit_group_recipient - recipient after a complete audit line */
+
+void    audit_group_recipient(AUDIT_GROUP *group, const char *domain)
+{
+    if (group->is_other == 0 && is_other_domain(group->done_dest, domain))
+	group->is_other = 1;
 }
 
 /* find_event - event of some type at this server, null if there is none */
@@ -345,6 +376,48 @@ static void resolve_status(AUDIT_FACTS *facts, const char *host,
 	audit_event_failure(host, ep, dest, warning);
 }
 
+/* has_other_nexthop - the server got the message for another nexthop, too */
+
+static int has_other_nexthop(const AUDIT_GROUP *group,
+			             const AUDIT_RELAY *relay,
+			             const AUDIT_DEST *dest)
+{
+    const AUDIT_EVENT *ep;
+
+    if (group->done == relay && group->done_dest != dest)
+	return (1);
+    for (ep = group->events; ep; ep = ep->next)
+	if (ep->type == AUDIT_EVENT_DONE && ep->relay == relay
+	    && ep->dest != dest)
+	    return (1);
+    return (0);
+}
+
+/* has_other_domain - a recipient at this server is not in that domain */
+
+static int has_other_domain(const AUDIT_GROUP *group, const AUDIT_RELAY *relay,
+			            const AUDIT_DEST *dest)
+{
+    const AUDIT_EVENT *ep;
+
+    for (ep = group->events; ep; ep = ep->next)
+	if (ep->type == AUDIT_EVENT_STATUS && ep->relay == relay
+	    && is_other_domain(dest, ep->name))
+	    return (1);
+    return (0);
+}
+
+/* resolve_route - is the nexthop a route to other domains */
+
+static void resolve_route(const AUDIT_GROUP *group, const AUDIT_RELAY *relay,
+			          AUDIT_DEST *dest, int is_other)
+{
+    if (dest && dest->is_route == 0
+	&& (is_other || has_other_domain(group, relay, dest))
+	&& has_other_nexthop(group, relay, dest) == 0)
+	dest->is_route = 1;
+}
+
 /* resolve_group - what the lines say together */
 
 static void resolve_group(AUDIT_FACTS *facts, const char *host,
@@ -352,11 +425,15 @@ static void resolve_group(AUDIT_FACTS *facts, const char *host,
 {
     const AUDIT_EVENT *ep;
 
+    resolve_route(group, group->done, group->done_dest, group->is_other);
+
     for (ep = group->events; ep; ep = ep->next) {
 	if (ep->type == AUDIT_EVENT_AUDIT)
 	    resolve_audit(facts, host, group, ep);
 	else if (ep->type == AUDIT_EVENT_STATUS)
 	    resolve_status(facts, host, group, ep);
+	else if (ep->type == AUDIT_EVENT_DONE)
+	    resolve_route(group, ep->relay, ep->dest, ep->verified);
     }
 }
 
@@ -711,6 +788,8 @@ static void move_events(AUDIT_GROUP *to, AUDIT_GROUP *from)
 	memset((void *) &done, 0, sizeof(done));
 	done.type = AUDIT_EVENT_DONE;
 	done.relay = from->done;
+	done.dest = from->done_dest;
+	done.verified = from->is_other;
 	audit_group_add(to, &done);
     }
     for (ep = from->events; ep; ep = ep->next)

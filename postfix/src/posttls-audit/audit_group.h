@@ -41,7 +41,9 @@ typedef struct AUDIT_GROUP {
     unsigned long first;		/* position */
     unsigned long last;			/* position */
     int     flags;			/* see below */
-    AUDIT_RELAY *done;			/* most recent AUDIT_EVENT_DONE */
+    AUDIT_RELAY *done;			/* first AUDIT_EVENT_DONE */
+    AUDIT_DEST *done_dest;		/* same, its nexthop */
+    int     is_other;			/* same, has other recipients */
     AUDIT_EVENT *events;		/* all others */
     AUDIT_EVENT *tail;
 } AUDIT_GROUP;
@@ -93,6 +95,7 @@ extern AUDIT_HOST *audit_log_host(AUDIT_FACTS *, AUDIT_LOG *, const char *);
 
 extern AUDIT_GROUP *audit_group_create(const char *);
 extern void audit_group_add(AUDIT_GROUP *, const AUDIT_EVENT *);
+extern void audit_group_recipient(AUDIT_GROUP *, const char *);
 extern void audit_group_append(AUDIT_HOST *, AUDIT_GROUP *, const char *);
 extern void audit_groups_settle(AUDIT_FACTS *, time_t);
 

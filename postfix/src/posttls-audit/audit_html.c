@@ -103,7 +103,7 @@ static const char page_head[] = "\
  --c0: #3fb950; --c1: #f85149; --c2: #58a6ff; --c3: #7d8590; --c4: #d29922; --c5: #bc8cff; } }\n\
 @media print { :root { --bg: #fff; --fg: #000; --dim: #333; --line: #999; --box: #fff; }\n\
  figure, tr, .cards > div { break-inside: avoid } nav { display: none }\n\
- .wide { overflow: visible } body { max-width: none; font-size: 10pt }\n\
+ .wide, pre { overflow: visible; max-height: none } body { max-width: none; font-size: 10pt }\n\
  svg rect, svg pattern * { print-color-adjust: exact; -webkit-print-color-adjust: exact } }\n\
 * { box-sizing: border-box }\n\
 body { margin: 0 auto; padding: 1rem; max-width: 70rem; background: var(--bg); color: var(--fg);\n\
@@ -137,7 +137,7 @@ th, td { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid var(--
 th { white-space: nowrap } td.n, th.n { text-align: right } td.t { white-space: nowrap }\n\
 td.x bdi { display: inline-block; max-width: 22rem; overflow-wrap: break-word }\n\
 pre { background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .75rem;\n\
- overflow-x: auto; font-size: .8125rem; white-space: pre-wrap; overflow-wrap: anywhere }\n\
+ max-height: 32rem; overflow: auto; font-size: .8125rem; white-space: pre-wrap; overflow-wrap: anywhere }\n\
 summary { cursor: pointer }\n\
 </style>\n\
 </head>\n\

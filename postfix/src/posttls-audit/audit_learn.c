@@ -341,15 +341,20 @@ static void learn_audit(LEARN *lp)
     event.expires = line_expires(line);
     if (HAS_ATTAIN(line))
 	facts->lines[AUDIT_LINES_ATTAIN] += 1;
-    if (ATTR(line, NEXTHOP) && (policy == 0 || ATTR(line, REASON))) {
-	audit_event_audit(facts, lp->host, &event,
-			  find_nexthop(facts, lp->relay, ATTR(line, NEXTHOP)),
-			  event.reason);
+    if (ATTR(line, NEXTHOP)) {
+	event.dest = find_nexthop(facts, lp->relay, ATTR(line, NEXTHOP));
+	audit_relay_nexthop(lp->relay, event.dest);
+    }
+    if (event.dest && (policy == 0 || ATTR(line, REASON))) {
+	audit_event_audit(facts, lp->host, &event, event.dest, event.reason);
 	event.type = AUDIT_EVENT_DONE;
+	event.verified = 0;
+	event.policy = event.level = 0;		/* text of this line */
 	if (lp->group)
 	    audit_group_add(lp->group, &event);
 	return;
     }
+    event.dest = 0;
     event.name = ATTR(line, NEXTHOP);
     event.policy = audit_facts_word(facts, policy);
     event.level = audit_facts_word(facts, level);
@@ -450,9 +455,14 @@ static void learn_status(LEARN *lp)
      * After a complete audit line there is nothing to learn from the usual
      * delivery status line.
      */
-    if (lp->group == 0 || (event.label == 0 && event.reason == 0
-			   && lp->group->done == lp->relay))
+    if (lp->group == 0)
 	return;
+    if (event.label == 0 && event.reason == 0
+	&& lp->group->done == lp->relay) {
+	if (lp->group->is_other == 0 && lp->group->done_dest->is_route == 0)
+	    audit_group_recipient(lp->group, recipient_domain(ATTR(line, TO)));
+	return;
+    }
     event.name = recipient_domain(ATTR(line, TO));
     audit_group_add(lp->group, &event);
 }

@@ -160,6 +160,28 @@ struct AUDIT_READER {
     VSTRING *problem;			/* null if none */
 };
 
+/* get_buffer - two blocks and a null byte; the last one may be used again */
+
+static char *spare_buffer;
+
+static char *get_buffer(void)
+{
+    char   *buf = spare_buffer;
+
+    spare_buffer = 0;
+    return (buf ? buf : mymalloc(2 * BLOCK_SIZE + 1));
+}
+
+/* free_buffer - done with it */
+
+static void free_buffer(char *buf)
+{
+    if (spare_buffer)
+	myfree(buf);
+    else
+	spare_buffer = buf;
+}
+
 /* audit_read_stop - no more input because of a problem */
 
 static void PRINTFLIKE(2, 3) audit_read_stop(AUDIT_READER *rp,
@@ -326,7 +348,7 @@ AUDIT_READER *audit_read_open(const char *path, AUDIT_PROGRESS_FN progress)
     rp->size = (S_ISREG(st.st_mode) ? st.st_size : 0);
     rp->seekable = (S_ISREG(st.st_mode) && fd != STDIN_FILENO);
     rp->mtime = (S_ISREG(st.st_mode) ? st.st_mtime : time((time_t *) 0));
-    rp->buf = mymalloc(2 * BLOCK_SIZE + 1);
+    rp->buf = get_buffer();
     rp->next = rp->end = rp->buf;
     while (rp->end - rp->buf < AUDIT_MAGIC_MAX && fill_buffer(rp) > 0)
 	 /* void */ ;
@@ -507,6 +529,6 @@ void    audit_read_close(AUDIT_READER *rp)
     if (rp->problem)
 	vstring_free(rp->problem);
     myfree(rp->path);
-    myfree(rp->buf);
+    free_buffer(rp->buf);
     myfree((void *) rp);
 }

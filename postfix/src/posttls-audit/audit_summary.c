@@ -325,6 +325,7 @@ static void write_dest(WRITER *wp, const AUDIT_DEST *dest)
 
     put_record(wp, "dest");
     put_text(wp, audit_dest_kinds[dest->kind]);
+    put_number(wp, dest->is_route);
     put_text(wp, dest->name);
     put_end(wp);
     for (sp = dest->states; sp; sp = sp->next)
@@ -355,6 +356,11 @@ static void put_digest(WRITER *wp, const AUDIT_DIGEST *digest)
 	vstring_memcat(wp->line, digest->text + n, 2);
 }
 
+ /*
+  * More than one nexthop.
+  */
+#define NEXTHOPS	"*"
+
 /* write_relay - server */
 
 static void write_relay(WRITER *wp, const AUDIT_RELAY *relay)
@@ -367,6 +373,8 @@ static void write_relay(WRITER *wp, const AUDIT_RELAY *relay)
     put_number(wp, relay->last);
     for (n = 0; n < AUDIT_AUTH_COUNT; n++)
 	put_number(wp, relay->connections[n]);
+    put_text(wp, relay->has_nexthops ? NEXTHOPS :
+	     relay->nexthop ? relay->nexthop->name : (char *) 0);
     put_end(wp);
     for (digest = relay->digests; digest; digest = digest->next) {
 	put_record(wp, "digest");
@@ -397,7 +405,7 @@ static void write_event(WRITER *wp, const AUDIT_EVENT *ep)
     put_record(wp, "event");
     put_text(wp, audit_event_types[ep->type]);
     put_text(wp, ep->relay->name);
-    put_text(wp, ep->name);
+    put_text(wp, ep->dest ? ep->dest->name : ep->name);
     put_text(wp, ep->policy);
     put_text(wp, ep->level);
     put_text(wp, ep->label);
@@ -424,6 +432,8 @@ static void write_groups(WRITER *wp, const AUDIT_GROUP *group)
 	put_text(wp, group->queue_id);
 	put_text(wp, group->origin);
 	put_text(wp, group->done ? group->done->name : (char *) 0);
+	put_text(wp, group->done_dest ? group->done_dest->name : (char *) 0);
+	put_number(wp, group->is_other);
 	put_end(wp);
 	for (ep = group->events; ep; ep = ep->next)
 	    write_event(wp, ep);
@@ -761,8 +771,9 @@ static void read_day(AUDIT_SUMMARY *sp)
 
 static void read_dest(AUDIT_SUMMARY *sp)
 {
-    sp->dest = audit_facts_dest(sp->facts, sp->field[2],
+    sp->dest = audit_facts_dest(sp->facts, sp->field[3],
 			(AUDIT_DEST_KIND) get_word(sp, 1, audit_dest_kinds));
+    sp->dest->is_route |= get_small(sp, 2, 2);
 }
 
 /* get_level - level, as configured */
@@ -823,6 +834,13 @@ static void read_state(AUDIT_SUMMARY *sp)
     read_weeks(sp, state, sp->field[16]);
 }
 
+/* get_nexthop - destination */
+
+static AUDIT_DEST *get_nexthop(AUDIT_SUMMARY *sp, int n)
+{
+    return (audit_facts_dest(sp->facts, sp->field[n], AUDIT_DEST_NEXTHOP));
+}
+
 /* read_relay - server */
 
 static void read_relay(AUDIT_SUMMARY *sp)
@@ -837,6 +855,10 @@ static void read_relay(AUDIT_SUMMARY *sp)
 	sp->relay->connections[n] += count;
 	sp->relay->connected += count;
     }
+    if (strcmp(sp->field[n + 3], NEXTHOPS) == 0)
+	sp->relay->has_nexthops = 1;
+    else if (*sp->field[n + 3])
+	audit_relay_nexthop(sp->relay, get_nexthop(sp, n + 3));
 }
 
 /* read_digest - digest of the last server */
@@ -943,8 +965,11 @@ static void read_group(AUDIT_SUMMARY *sp)
     group->flags = get_small(sp, 1, 4);
     group->first = get_number(sp, 2);
     group->last = get_number(sp, 3);
-    if (get_text(sp, 6))
+    if (get_text(sp, 6)) {
 	group->done = audit_facts_relay(sp->facts, sp->field[6]);
+	group->done_dest = get_nexthop(sp, 7);
+	group->is_other = get_small(sp, 8, 2);
+    }
     audit_group_append(sp->host, group, sp->field[5]);
 }
 
@@ -973,6 +998,10 @@ static void read_event(AUDIT_SUMMARY *sp)
     event.first = GET_FIRST(sp, 11);
     event.last = GET_LAST(sp, 11);
     event.expires = get_number(sp, 13);
+    if (event.type == AUDIT_EVENT_DONE) {
+	event.dest = get_nexthop(sp, 3);
+	event.name = 0;
+    }
     audit_group_add(sp->group, &event);
 }
 
@@ -1006,13 +1035,13 @@ static void read_note(AUDIT_SUMMARY *sp)
   */
 static const RECORD records[] = {
     {"digest", 4, read_digest},
-    {"relay", 2 + AUDIT_AUTH_COUNT, read_relay},
-    {"dest", 2, read_dest},
+    {"relay", 3 + AUDIT_AUTH_COUNT, read_relay},
+    {"dest", 3, read_dest},
     {"state", 16, read_state},
     {"count", 4 + AUDIT_COUNT_KINDS, read_count},
     {"cert", 5, read_cert},
     {"day", 1 + AUDIT_COUNT_KINDS, read_day},
-    {"group", 6, read_group},
+    {"group", 8, read_group},
     {"event", 13, read_event},
     {"host", 4, read_host},
     {"log", 9, read_log},

@@ -47,6 +47,7 @@
 #include <htable.h>
 #include <msg.h>
 #include <mymalloc.h>
+#include <stringops.h>
 #include <vstring.h>
 
 /* Application-specific. */
@@ -88,6 +89,7 @@ typedef struct {
     const AUDIT_LIMITS *limits;
     READY_ROW rows[ROW_MAX];
     int     count;
+    HTABLE *routes;			/* of ROUTE_FAILURES */
     AUDIT_READY *ready;
     size_t  allocated;
     VSTRING *buf;
@@ -231,6 +233,97 @@ static void add_failures(READY_CONTEXT *cp, const AUDIT_DEST *dest,
     add_weeks(to, from, since);
     add_host(rp->hosts, from->host);
     add_host(rp->failing, from->host);
+}
+
+ /*
+  * Recipients not delivered because of TLS, at servers that a nexthop is a
+  * route to. It is not logged which host did not deliver them.
+  */
+typedef struct {
+    unsigned count;
+    time_t  first;
+    time_t  last;
+    const char *reason;			/* the last one */
+    time_t  reason_time;
+} ROUTE_FAILURES;
+
+/* failed_route - the nexthop that a failure is about, or null */
+
+static AUDIT_DEST *failed_route(const AUDIT_FACTS *facts, const char *domain,
+				        const char *relay_name)
+{
+    const AUDIT_DEST *dest = (AUDIT_DEST *) htable_find(facts->destinations, domain);
+    const AUDIT_RELAY *relay = (AUDIT_RELAY *) htable_find(facts->relays, relay_name);
+
+    return ((dest && dest->kind == AUDIT_DEST_NEXTHOP)
+	    || relay == 0 || relay->has_nexthops || relay->nexthop == 0
+	    || relay->nexthop->is_route == 0 ? 0 : relay->nexthop);
+}
+
+/* find_route_failures - by name of nexthop */
+
+static HTABLE *find_route_failures(AUDIT_FACTS *facts)
+{
+    HTABLE *routes = htable_create(10);
+    HTABLE_INFO **list =
+    htable_list(facts->tables[AUDIT_TABLE_FAILURE].entries);
+    HTABLE_INFO **ht;
+    ROUTE_FAILURES *fp;
+    const AUDIT_COUNT *entry;
+    const AUDIT_DEST *dest;
+    char   *words;
+    char   *next;
+    const char *reason;
+    const char *domain;
+
+    for (ht = list; *ht; ht++) {
+	entry = (const AUDIT_COUNT *) ht[0]->value;
+	words = next = mystrdup(entry->key);
+	if ((reason = mystrtok(&next, AUDIT_KEY_SEPARATOR)) != 0
+	    && (domain = mystrtok(&next, AUDIT_KEY_SEPARATOR)) != 0
+	    && next != 0
+	    && (dest = failed_route(facts, domain, next)) != 0) {
+	    if ((fp = (ROUTE_FAILURES *) htable_find(routes, dest->name)) == 0) {
+		fp = (ROUTE_FAILURES *) mymalloc(sizeof(*fp));
+		memset((void *) fp, 0, sizeof(*fp));
+		(void) htable_enter(routes, dest->name, (void *) fp);
+	    }
+	    fp->count += entry->count[AUDIT_COUNT_DELIVERIES];
+	    AUDIT_NOTE_FIRST(fp->first, entry->first);
+	    AUDIT_NOTE_LAST(fp->last, entry->last);
+	    if (fp->reason == 0 || entry->last > fp->reason_time
+		|| (entry->last == fp->reason_time
+		    && strcmp(reason, fp->reason) < 0)) {
+		fp->reason = audit_facts_word(facts, reason);
+		fp->reason_time = entry->last;
+	    }
+	}
+	myfree(words);
+    }
+    myfree((void *) list);
+    return (routes);
+}
+
+/* add_route_failures - for each policy that authenticates */
+
+static void add_route_failures(READY_CONTEXT *cp, const AUDIT_DEST *dest)
+{
+    const ROUTE_FAILURES *fp = (dest->is_route == 0 ? 0 : (ROUTE_FAILURES *)
+				htable_find(cp->routes, dest->name));
+    AUDIT_STATE *to;
+    int     n;
+
+    for (n = 0; fp && n < cp->count; n++) {
+	to = &cp->rows[n].row.state;
+	if (audit_level_authenticates(to->policy) == 0)
+	    continue;
+	to->deliveries += fp->count;
+	AUDIT_NOTE_LAST(to->last, fp->last);
+	AUDIT_NOTE_FIRST(to->first_failure, fp->first);
+	AUDIT_NOTE_LAST(to->last_failure, fp->last);
+	audit_state_reason(to, fp->reason, fp->reason_time);
+	audit_state_week(to, AUDIT_WEEK(fp->first), 0, fp->count);
+    }
 }
 
 /* clean_deliveries - verified after the last failure */
@@ -440,6 +533,7 @@ static void judge_dest(READY_CONTEXT *cp, const AUDIT_DEST *dest)
     for (sp = dest->states; sp; sp = sp->next)
 	if (sp->policy == AUDIT_LEVEL_NONE)
 	    add_failures(cp, dest, sp);
+    add_route_failures(cp, dest);
     for (n = 0; n < cp->count; n++)
 	finish_row(cp, cp->rows + n);
 }
@@ -474,6 +568,7 @@ AUDIT_READY *audit_ready_create(AUDIT_FACTS *facts, const AUDIT_LIMITS *limits)
     memset((void *) &context, 0, sizeof(context));
     context.facts = facts;
     context.limits = limits;
+    context.routes = find_route_failures(facts);
     context.buf = vstring_alloc(100);
     context.ready = (AUDIT_READY *) mymalloc(sizeof(*context.ready));
     context.ready->count = 0;
@@ -483,6 +578,7 @@ AUDIT_READY *audit_ready_create(AUDIT_FACTS *facts, const AUDIT_LIMITS *limits)
     for (ht = list; *ht; ht++)
 	judge_dest(&context, (const AUDIT_DEST *) ht[0]->value);
     myfree((void *) list);
+    htable_free(context.routes, myfree);
     vstring_free(context.buf);
     qsort((void *) context.ready->rows, context.ready->count,
 	  sizeof(*context.ready->rows), compare_rows);

@@ -188,6 +188,12 @@
 /*	authenticated policy is known, but the failure is one that only
 /*	authentication makes, the policy is shown as "-".
 /*
+/*	The destination of such a recipient is not logged without a
+/*	warning, so this counts for the domain of the recipient. It also
+/*	counts for a nexthop that is a route to other domains (relayhost,
+/*	transport_maps), when the server has mail for no other nexthop,
+/*	and no audit line has that domain as its nexthop.
+/*
 /*	The reason is a keyword from a fallback warning, or
 /*	\fBnot-verified\fR when Postfix reported no more than that.
 /*
@@ -295,18 +301,20 @@
 /*		first line when not understood, last line when incomplete
 /*	host	name, lines with data, first and last time
 /*	group	lines of one process that may go on in another log: flags,
-/*		first and last line number, queue ID, process, relay
+/*		first and last line number, queue ID, process; relay and
+/*		nexthop of an audit line, other recipient domains
 /*	event	one of these lines
 /*	period	first and last time
 /*	lines	kind, number
 /*	count	table, first and last time, deliveries, events, key
 /*	day	days since 1970, deliveries, events
-/*	dest	kind, name
+/*	dest	kind, has recipients in other domains, name
 /*	state	host, policy, weakest fallback level, deliveries, verified,
 /*		secure, warnings, first and last time, the same of verified
 /*		deliveries, the same of failures, time of the last known
 /*		reason, reason, weeks since 1970:verified:failed
-/*	relay	name, last time, connections by authentication result
+/*	relay	name, last time, connections by authentication result,
+/*		nexthop ("*" when there are several)
 /*	digest	kind, first and last time, digest
 /*	cert	last time, end of validity, kind, destination, relay
 /*	total	number, metric (the last one that was reported)
@@ -503,6 +511,12 @@
 /* .nf
 /*	posttls-audit -H -S /var/lib/tls-audit /var/log/mail.log* >tls.html
 /* .fi
+/* .sp
+/*	A systemd service and timer, and a line for \fBcron\fR(8), that keep
+/*	a summary, metrics and a web page up to date as an unprivileged
+/*	user, are in the readme_directory, or with Debian packages in
+/*	/usr/share/doc/postfix/tls-audit and (not enabled) in their place;
+/*	see "One host, kept up to date" in the README there.
 /* SEE ALSO
 /*	smtp(8), Postfix SMTP and LMTP client
 /*	posttls-finger(1), probe the TLS properties of a server
