@@ -32,6 +32,7 @@ def make_place(tmp_path):
     (tmp_path / "bin").mkdir()
     shutil.copy(PROGRAM, tmp_path / "bin/posttls-audit")
     shutil.copy(UPDATE, tmp_path / "bin/tls-audit-update")
+    (tmp_path / "bin/tls-audit-update").chmod(0o755)  # as it is installed
     if IS_ROOT:
         shutil.chown(here, "nobody", "nogroup")
     return here
@@ -141,7 +142,7 @@ def test_journal(place, tmp_path):
 def test_errors(place, tmp_path):
     assert "unknown option" in update(place, "-x", status=ERROR)
     assert "usage: tls-audit-update" in subprocess.run(
-        [UPDATE, "--help"], capture_output=True, check=True).stdout.decode()
+        ["sh", UPDATE, "--help"], capture_output=True, check=True).stdout.decode()
     for_adm(tmp_path / "mail.log", text_of(make_lines(random.Random(4), 10)))
     update(place)
     assert "No such file" in update(place, tmp_path / "absent", status=ERROR)
