@@ -129,6 +129,7 @@ TLS_FALLBACK_README = {
     "template": [wrong_name, wrong_name],
     "obstacles": [wrong_name_and_no_starttls],
     "never": [have_password],
+    "many": [no_more],
     "errors": [bad_level, bad_template, bad_attribute],
 }
 README = {
