@@ -152,6 +152,10 @@
 #include <mymalloc.h>
 #include <vstring.h>
 
+/* Global library. */
+
+#include <mail_params.h>
+
 /* TLS library. */
 
 #include <tls.h>
@@ -204,12 +208,20 @@ typedef struct SMTP_TLS_ROUNDS {
   */
 static SMTP_TLS_ROUNDS *smtp_tls_rounds;
 
+ /*
+  * Most systems have none of this.
+  */
+#define FALLBACK_IS_POSSIBLE \
+	(*var_smtp_tls_fallback_level != 0 || *var_smtp_tls_policy != 0)
+
 /* smtp_tls_rounds_begin - before the first host */
 
 void    smtp_tls_rounds_begin(SMTP_STATE *state)
 {
     static SMTP_TLS_ROUNDS rounds[1];
 
+    if (!FALLBACK_IS_POSSIBLE)
+	return;
     if (rounds->held == 0)
 	rounds->held = argv_alloc(1);
     rounds->round = tls_rounds_recall(STR(state->iterator->dest), event_time());
@@ -285,7 +297,7 @@ DNS_RR *smtp_tls_rounds_more(int *addr_count, int *sess_count)
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
     TLS_ROUNDS_DECISION decision;
 
-    if (!NEXT_TURN(&decision, rounds))
+    if (rounds == 0 || !NEXT_TURN(&decision, rounds))
 	return (0);
     rounds->in_list = 0;
     rounds->round = decision.round;
@@ -301,7 +313,7 @@ DNS_RR *smtp_tls_rounds_next(DNS_RR *addr)
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
     TLS_ROUNDS_DECISION decision;
 
-    if (rounds->in_list)
+    if (rounds == 0 || rounds->in_list)
 	return (addr->next);
     rounds->present = smtp_tls_rounds_find(rounds, addr);
     if (NEXT_TURN(&decision, rounds) && decision.round == rounds->round)
@@ -317,6 +329,8 @@ void    smtp_tls_rounds_host(SMTP_STATE *state, DNS_RR *addr, DNS_RR *next,
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
     SMTP_TLS_HOST *hp;
 
+    if (rounds == 0)
+	return;
     if (rounds->in_list) {
 	rounds->untried = (next != 0);
 	rounds->unseen = (addr->next != 0);
@@ -460,6 +474,9 @@ void    smtp_tls_rounds_used(SMTP_STATE *state)
     SMTP_TLS_ROUNDS *rounds = smtp_tls_rounds;
     SMTP_TLS_POLICY *tls = state->tls;
 
+    if (rounds == 0)
+	return;
+
     /*
      * Not when TLS was lost.
      */
@@ -496,6 +513,9 @@ void    smtp_tls_rounds_end(SMTP_STATE *state)
     const char *dest = STR(state->iterator->dest);
     int     host;
     char  **cpp;
+
+    if (rounds == 0)
+	return;
 
     /*
      * One that authenticates ends the memory. What was not tried may be one
