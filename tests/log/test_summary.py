@@ -256,6 +256,39 @@ def test_copies_are_one_log(tmp_path):
     assert report("-S", tmp_path / "s", tmp_path / "a", tmp_path / "b", tmp_path / "c") == want
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("size", [300, 700, 1023, 1024, 5000])
+def test_early_copy(size, workers, tmp_path):
+    """However short a copy is, and whichever comes first, no line counts twice."""
+    text = text_of(make_lines(random.Random(1), 100))
+    log = tmp_path / "log"
+    copy = tmp_path / "copy"
+    write(log, text)
+    write(copy, text[:text.rindex(b"\n", 0, size) + 1])
+    want = report(log)
+    for number, runs in enumerate(([[log], [copy]], [[copy], [log]], [[log, copy]], [[copy, log]],
+                                   [[log], [log, copy], [copy, log]])):
+        summary = tmp_path / f"summary-{number}"
+        for paths in runs:
+            run("-S", summary, "-w", workers, *paths)
+        assert report(summary) == want, runs
+
+
+def test_pieces_with_the_same_first_line(tmp_path):
+    """What differs later is not the same log."""
+    first, *lines = [line for _host, line in make_lines(random.Random(1), 40)]
+    paths = [tmp_path / name for name in "abc"]
+    write(paths[0], "".join([first, *lines[:2]]).encode())
+    write(paths[1], "".join([first, *lines[2:4]]).encode())
+    write(paths[2], "".join([first, *lines[4:60]]).encode())
+    want = lines_of(report(*paths))
+    for order in (paths, paths[::-1]):
+        summary = tmp_path / f"summary-{order[0].name}"
+        for path in order:
+            run("-S", summary, path)
+        assert lines_of(report(summary)) == want
+
+
 def start(*args):
     return subprocess.Popen([PROGRAM, *map(str, args)], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, env=environment())

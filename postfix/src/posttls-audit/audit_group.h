@@ -76,6 +76,7 @@ typedef struct AUDIT_LOG {
     off_t   offset;			/* end of last complete line */
     size_t  head_len;			/* zero if it was empty */
     uint64_t head_hash;
+    char   *head_lines;			/* length:hash up to each newline */
     size_t  tail_len;
     uint64_t tail_hash;
     char   *head_text;			/* first line if not understood */

@@ -38,7 +38,7 @@
 /*	The file must be a summary. This run goes on where it ended.
 /* .PP
 /*	audit_input_is_new() says that a file is a log that is not
-/*	known, and returns a number that two files with the same first
+/*	known and not very short, and returns a number that two files with the same first
 /*	bytes have in common.
 /*
 /*	audit_input_finish() must be called after the last file. It
@@ -101,6 +101,7 @@
 #define VERBOSE_LEN	200
 
 #define TAIL_LEN	1024		/* bytes that identify a place */
+#define HEAD_LINES	32		/* more would not fit anyway */
 #define FRAGMENT_MAX	65536		/* of a line that was cut */
 
  /*
@@ -231,35 +232,128 @@ static int has_head(const AUDIT_LOG *log, const char *head, size_t len)
 	    && fnv_hash(head, log->head_len) == log->head_hash);
 }
 
+/* complete_lines - how much of this text */
+
+static size_t complete_lines(const char *text, size_t len)
+{
+    while (len > 0 && text[len - 1] != '\n')
+	len--;
+    return (len);
+}
+
+/* format_line - how the first lines of a log are remembered */
+
+static void format_line(VSTRING *buf, const char *head, size_t len)
+{
+    uint64_t hash = fnv_hash(head, len);
+
+    vstring_sprintf_append(buf, "%s%d:%08lx%08lx", LEN(buf) ? " " : "",
+			   (int) len, (unsigned long) (hash >> 32),
+			   (unsigned long) (hash & 0xffffffffUL));
+}
+
+/* begins_with_line - a log line, and not a piece of one */
+
+static int begins_with_line(const char *head, size_t len)
+{
+    const char *end = memchr(head, '\n', len);
+    AUDIT_CLOCK clock;
+    AUDIT_LINE line;
+    VSTRING *copy;
+
+    if (end == 0)
+	return (0);
+    copy = vstring_strncpy(vstring_alloc(100), head, end - head);
+    audit_clock_init(&clock, time((time_t *) 0));
+    audit_line_parse(&line, &clock, STR(copy), LEN(copy));
+    vstring_free(copy);
+    return (line.type != AUDIT_LINE_UNKNOWN);
+}
+
+/* is_early_copy - an earlier copy, when the log had not even a head */
+
+static int is_early_copy(const AUDIT_LOG *log, const char *head, size_t len)
+{
+    static VSTRING *buf;
+    const char *cp;
+
+    if (len >= log->head_len || log->head_lines == 0
+	|| (len = complete_lines(head, len)) == 0)
+	return (0);
+    if (buf == 0)
+	buf = vstring_alloc(100);
+    VSTRING_RESET(buf);
+    format_line(buf, head, len);
+    cp = strstr(log->head_lines, STR(buf));
+    return (cp != 0 && (cp == log->head_lines || cp[-1] == ' '));
+}
+
 /* find_log - find what is known about a log, and go to where reading ended */
 
 static AUDIT_LOG *find_log(AUDIT_FACTS *facts, AUDIT_READER **rp,
 			           const char *path, VSTRING *head, int flags,
 			           int *is_old)
 {
+    AUDIT_LOG *best;
     AUDIT_LOG *log;
+    off_t   limit = 0;
     uint64_t hash;
+    int     may_be_copy = (LEN(head) < AUDIT_READ_HEAD
+			   && begins_with_line(STR(head), LEN(head)));
 
-    for (log = facts->logs; log; log = log->next) {
-	if (has_head(log, STR(head), LEN(head)) == 0)
-	    continue;
+    /*
+     * Start with the one of which most is known: a short one with the same
+     * begin may be an earlier copy.
+     */
+    for (;;) {
+	for (best = 0, log = facts->logs; log; log = log->next) {
+	    if (may_be_copy && is_early_copy(log, STR(head), LEN(head))) {
+		*is_old = 1;
+		return (log);
+	    }
+	    if (has_head(log, STR(head), LEN(head))
+		&& (limit == 0 || log->offset < limit)
+		&& (best == 0 || log->offset > best->offset))
+		best = log;
+	}
+	if (best == 0)
+	    return (0);
 
 	/*
 	 * An earlier copy has nothing that is new.
 	 */
-	*is_old = (audit_read_skip(*rp, log->offset, &hash, log->tail_len) == 0);
-	if (*is_old || hash == log->tail_hash)
-	    return (log);
+	*is_old = (audit_read_skip(*rp, best->offset, &hash, best->tail_len) == 0);
+	if (*is_old || hash == best->tail_hash)
+	    return (best);
 
 	/*
 	 * Something else that begins in the same way. Start again.
 	 */
+	limit = best->offset;
 	audit_read_close(*rp);
 	if ((*rp = audit_read_open(path, flags & AUDIT_INPUT_PROGRESS ?
-				   show_progress : 0)) == 0)
+				   show_progress : 0)) == 0 || limit == 0)
 	    return (0);
     }
-    return (0);
+}
+
+/* set_head_lines - remember the begin, for copies that are shorter */
+
+static void set_head_lines(AUDIT_LOG *log, VSTRING *head)
+{
+    VSTRING *buf = vstring_alloc(100);
+    size_t  len;
+    int     count = 0;
+
+    for (len = 1; len <= (size_t) LEN(head) && count < HEAD_LINES; len++) {
+	if (STR(head)[len - 1] == '\n') {
+	    format_line(buf, STR(head), len);
+	    count++;
+	}
+    }
+    if (log->head_lines)
+	myfree(log->head_lines);
+    log->head_lines = vstring_export(buf);
 }
 
 /* set_identity - how to recognize this log next time */
@@ -275,6 +369,7 @@ static void set_identity(AUDIT_LOG *log, const char *path, VSTRING *head,
      */
     log->head_len = LEN(head);
     log->head_hash = fnv_hash(STR(head), log->head_len);
+    set_head_lines(log, head);
     if (last != 0) {
 	log->tail_len = LEN(last);
 	log->tail_hash = fnv_hash(STR(last), LEN(last));
@@ -515,6 +610,12 @@ int     audit_input_is_new(AUDIT_FACTS *facts, const char *path, uint64_t *id)
 	is_new = (audit_summary_is(STR(head), LEN(head)) == 0);
 	for (log = facts->logs; log && is_new; log = log->next)
 	    is_new = (has_head(log, STR(head), LEN(head)) == 0);
+
+	/*
+	 * A short one may be an earlier copy of one that is not known yet.
+	 */
+	if (LEN(head) < AUDIT_READ_HEAD)
+	    is_new = 0;
 	*id = fnv_hash(STR(head), LEN(head));
 	audit_read_close(rp);
     }

@@ -454,6 +454,7 @@ static void write_log(WRITER *wp, const AUDIT_LOG *log)
     put_number(wp, log->offset);
     put_number(wp, log->head_len);
     put_hash(wp, log->head_hash);
+    put_text(wp, log->head_lines);
     put_number(wp, log->tail_len);
     put_hash(wp, log->tail_hash);
     put_raw(wp, log->head_text);
@@ -928,10 +929,12 @@ static void read_log(AUDIT_SUMMARY *sp)
     log->offset = offset;
     log->head_len = head_len;
     log->head_hash = head_hash;
-    log->tail_len = get_number(sp, 6);
-    log->tail_hash = get_hash(sp, 7);
-    log->head_text = get_raw(sp, 8);
-    log->tail_text = get_raw(sp, 9);
+    if (get_text(sp, 6))
+	log->head_lines = mystrdup(sp->field[6]);
+    log->tail_len = get_number(sp, 7);
+    log->tail_hash = get_hash(sp, 8);
+    log->head_text = get_raw(sp, 9);
+    log->tail_text = get_raw(sp, 10);
     sp->host = 0;
     sp->group = 0;
 }
@@ -1044,7 +1047,7 @@ static const RECORD records[] = {
     {"group", 8, read_group},
     {"event", 13, read_event},
     {"host", 4, read_host},
-    {"log", 9, read_log},
+    {"log", 10, read_log},
     {"lines", 2, read_lines},
     {"period", 2, read_period},
     {"total", 2, read_total},

@@ -98,6 +98,8 @@ static void free_relay(void *ptr)
 
 static void free_log(AUDIT_LOG *log)
 {
+    if (log->head_lines)
+	myfree(log->head_lines);
     if (log->head_text)
 	myfree(log->head_text);
     if (log->tail_text)

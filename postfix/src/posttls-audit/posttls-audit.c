@@ -273,7 +273,14 @@
 /*	before the place where reading ended. It may be renamed and
 /*	compressed, or copied and truncated, without being read twice.
 /*	A last line that is not complete is read again. A log that
-/*	begins with all of a shorter one is that log, grown longer.
+/*	begins with all of a shorter one is that log, grown longer; one
+/*	that is no more than the first lines of a longer one is an
+/*	earlier copy of it. So two different logs are taken for one when
+/*	one begins with all lines of the other: that is, with the same
+/*	times, process IDs and queue IDs. Such a thing is possible with
+/*	pieces of very few lines, for example two containers of the same
+/*	name that logged no more than the same start-up message in the same
+/*	second; give such pieces without \fB-S\fR, or longer ones.
 /*
 /*	The file is replaced as a whole after all logs were read. When
 /*	that is not possible, or when the command is interrupted, the old
@@ -297,7 +304,8 @@
 /*	field has the difference.
 /* .nf
 /*	log	name, modification time, offset, length and hash of the first
-/*		bytes, length and hash of the bytes before the offset,
+/*		bytes, the same up to each newline in them as length:hash,
+/*		length and hash of the bytes before the offset,
 /*		first line when not understood, last line when incomplete
 /*	host	name, lines with data, first and last time
 /*	group	lines of one process that may go on in another log: flags,
