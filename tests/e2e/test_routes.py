@@ -213,6 +213,50 @@ def test_fallback_relay_is_not_needed(case, world):
         for warning in case.expect.warnings]
 
 
+# The next delivery, while the connection of the last one is kept.
+AGAIN = [rounds.make(List("secure", names, fallback, old=False, caching=True),
+                     "again")
+         for names in rounds.rows("""
+             good mismatch
+             mismatch good
+             unreachable mismatch good
+             mismatch mismatch mismatch
+             mismatch nostarttls
+             nostarttls mismatch
+             nostarttls refused good
+             nostarttls refused nostarttls
+         """)
+         for fallback in ("encrypt", "may")
+         if fallback == "may" or {"good", "mismatch"}.intersection(names)]
+SAME = ("level", "policy", "configured", "reason", "auth", "protocol",
+        "nexthop")
+
+
+@pytest.mark.parametrize("case,connections", [
+    pytest.param(dataclasses.replace(case, expect=None),
+                 case.expect.connections, id=case.name) for case in AGAIN])
+def test_kept_connection_at_each_place(case, connections, world):
+    """It changes nothing but the cost, and is not warned about again.
+
+    Hosts before its own are tried again: one of them may authenticate now.
+    After a delivery for which none did, the next begins with the first host
+    that is good enough.
+    """
+    first, second, third = (world.result(case, world.deliver(case))
+                            for _ in range(3))
+    before, = first.audits()
+    for result in second, third:
+        after, = result.audits()
+        assert {name: after.get(name) for name in SAME} == {
+            name: before.get(name) for name in SAME}
+        fell_back = "policy" in after and "reuse" not in after
+        assert len(result.texts("tls fallback: ")) == fell_back
+        assert result.texts("tls fallback refused: ") == []
+    assert "reuse" not in before and "reuse" in after
+    assert len(third.of("message")) == 3
+    assert len(third.connections()) <= 3 * connections - 2
+
+
 # Many deliveries, one after the other, by a service of their own.
 MANY = 100
 STEADY = Case("steady", peers=(KINDS["mismatch"].server,) * 5,
