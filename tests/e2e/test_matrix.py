@@ -1,7 +1,6 @@
 """Every row of the table, end to end."""
 
 import json
-import time
 
 import pytest
 

@@ -10,7 +10,6 @@ import itertools
 from pathlib import Path
 
 import instance
-import postfix
 from engines import wait_for
 from peer import Behaviour, Peers, Transcript
 from pki import Cert, Pki

@@ -97,7 +97,8 @@ def make_cluster(request, tmp_path):
 
 
 def driver(*arguments, **options):
-    return subprocess.Popen(["/usr/bin/python3", DRIVER, *map(str, arguments)], stderr=subprocess.PIPE, text=True,
+    return subprocess.Popen(["/usr/bin/python3", DRIVER, *map(str, arguments)],
+                            stderr=subprocess.PIPE, text=True,
                             **options)
 
 

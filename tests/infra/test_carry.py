@@ -207,7 +207,8 @@ def test_real_series_whose_surroundings_have_changed(real, sources, tmp_path, li
              "    use_tls = (var_smtp_enforce_tls || var_smtp_use_tls);"),
         ],
         "mantools/postlink": [
-            ('    s;\\bsmtpd_enforce_tls\\b;', '    s;\\bnew_in_this\\b;x;g;\n    s;\\bsmtpd_enforce_tls\\b;')],
+            ('    s;\\bsmtpd_enforce_tls\\b;',
+             '    s;\\bnew_in_this\\b;x;g;\n    s;\\bsmtpd_enforce_tls\\b;')],
         "RELEASE_NOTES": [("IPL can continue with that license.", "IPL can go on.")],
     })
     done = real.ok("ci/prepare", RELEASE="", POSTFIX_SOURCE=tree, timeout=900)

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TOP
 from made_up import (
-    HEADER, SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines,
+    SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines,
 )
 
 NO_NETWORK = ("unshare", "--net")

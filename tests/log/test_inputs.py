@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from test_posttls_audit import (GOOD, MATRIX_LOG, PROGRAM, RELAY, SOURCE, STAMP, audit,
+from test_posttls_audit import (GOOD, MATRIX_LOG, PROGRAM, RELAY, SOURCE, STAMP,
                                 environment, lines_of, report, run)
 
 UTC = datetime.timezone.utc

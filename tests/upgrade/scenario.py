@@ -22,7 +22,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/docs"))
 
-from world import (CA_BUNDLE, EXPIRED, GOOD, LOG_FILE, PATIENCE, POLL, SERVERS,  # noqa: E402
+from world import (CA_BUNDLE, EXPIRED, GOOD, LOG_FILE, PATIENCE, POLL,  # noqa: E402
                    World, run)
 
 CONFIG = Path("/etc/postfix")

@@ -1,0 +1,20 @@
+"""One style for all Python, and nothing that is imported for no reason."""
+
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+def git(*words):
+    return subprocess.run(["git", "-c", f"safe.directory={TOP}", *words], cwd=TOP, text=True,
+                          stdout=subprocess.PIPE, check=True).stdout.splitlines()
+
+
+def test_style():
+    programs = git("grep", "-lI", "^#!/usr/bin/python3", "--", ":!*.py")
+    modules = git("ls-files", "*.py")
+    assert programs and modules
+    done = subprocess.run(["/usr/bin/python3", "-m", "flake8", *programs, *modules], cwd=TOP,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
