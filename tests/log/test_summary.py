@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -479,3 +480,31 @@ def test_history_is_kept_for_400_days(tmp_path):
     days = [row["day"] for row in result["history"]]
     assert len(days) == 40 and days == sorted(days, reverse=True)
     assert sum(row["deliveries"] for row in result["levels"]) == 50
+
+
+def test_history_by_week(tmp_path):
+    """Weeks with gaps, with failures, alike and not, are the same after writing and reading."""
+    rng = random.Random(11)
+    text = b""
+    for week in range(60):
+        for number in range(rng.choice((0, 1, 1, 1, 2, 30))):
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                  time.gmtime(1760000000 + week * 7 * 86400 + number * 60))
+            bad = rng.random() < 0.1
+            text += (f"{stamp} mx1 postfix/smtp[1]: 4B{week:03d}{number:03d}: tlsaudit: relay=a[1]:25,"
+                     f" level={'encrypt' if bad else 'secure'},{' policy=secure,' * bad}"
+                     f" auth={'Trusted' if bad else 'Verified'}, nexthop=a.example\n").encode()
+    places = [text.index(b"\n", len(text) * n // 4) + 1 for n in range(4)] + [len(text)]
+    places[0] = 0
+    paths = [tmp_path / f"log-{number}" for number in range(4)]
+    for path, begin, end in zip(paths, places, places[1:]):
+        write(path, text[begin:end])
+        run("-S", tmp_path / f"s-{path.name}", path)
+    write(tmp_path / "whole", text)
+    run("-S", tmp_path / "s", tmp_path / "whole")
+    run("-S", tmp_path / "merged", *(tmp_path / f"s-{path.name}" for path in paths))
+    states = [re.findall(rb"^state\t.*", (tmp_path / name).read_bytes(), re.M)
+              for name in ("s", "merged")]
+    assert states[0] == states[1]
+    assert b" +" in states[0][0] and b"*" in states[0][0] and b":" in states[0][0]
+    assert run("-j", tmp_path / "s").stdout == run("-j", tmp_path / "whole").stdout

@@ -339,13 +339,23 @@ AUDIT_STATE *audit_facts_state(AUDIT_DEST *dest, const char *host, int policy)
     return (state);
 }
 
+/* limited_sum - the same in any order */
+
+static unsigned limited_sum(unsigned one, unsigned other)
+{
+    return (other > AUDIT_WEEK_COUNT - one ? AUDIT_WEEK_COUNT : one + other);
+}
+
 /* audit_state_week - add to history */
 
 void    audit_state_week(AUDIT_STATE *state, unsigned week, unsigned verified,
 			         unsigned failed)
 {
     int     n = state->week_count;
+    AUDIT_WEEK *wp;
 
+    if (week > AUDIT_WEEK_MAX)			/* not in this millennium */
+	return;
     while (n > 0 && state->weeks[n - 1].week > week)
 	n--;
     if (n == 0 || state->weeks[n - 1].week != week) {
@@ -360,8 +370,9 @@ void    audit_state_week(AUDIT_STATE *state, unsigned week, unsigned verified,
 	state->week_count++;
 	n++;
     }
-    state->weeks[n - 1].verified += verified;
-    state->weeks[n - 1].failed += failed;
+    wp = state->weeks + n - 1;
+    wp->verified = limited_sum(wp->verified, verified);
+    wp->failed = limited_sum(wp->failed, failed);
 }
 
 /* audit_state_reason - why a policy was not met */

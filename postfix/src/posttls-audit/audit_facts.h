@@ -12,6 +12,12 @@
 /* .nf
 
  /*
+  * System library.
+  */
+#include <sys/types.h>
+#include <stdint.h>
+
+ /*
   * Utility library.
   */
 #include <argv.h>
@@ -44,17 +50,21 @@ typedef struct AUDIT_DIGEST {
 } AUDIT_DIGEST;
 
  /*
-  * One week of a destination. Weeks count from 1970.
+  * One week of a destination. Weeks count from 1970. With many destinations
+  * this is what most of the memory is used for.
   */
 #define AUDIT_WEEK_SECONDS	(7 * AUDIT_DAY_SECONDS)
 #define AUDIT_WEEK_KEEP		58
 #define AUDIT_WEEK(when)	((unsigned) ((when) / AUDIT_WEEK_SECONDS))
 
 typedef struct {
-    unsigned week;
-    unsigned verified;
-    unsigned failed;
+    uint64_t week:16;
+    uint64_t verified:24;
+    uint64_t failed:24;
 } AUDIT_WEEK;
+
+#define AUDIT_WEEK_MAX	((1U << 16) - 1)
+#define AUDIT_WEEK_COUNT	((1U << 24) - 1)	/* no more than that */
 
  /*
   * What the server could have been held to. Not every template says so.

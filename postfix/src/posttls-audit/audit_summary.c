@@ -285,12 +285,57 @@ static const char *level_name(int level)
     return (level == AUDIT_LEVEL_NONE ? (char *) 0 : audit_levels[level].name);
 }
 
+ /*
+  * There are many weeks, and most of them are like the one before. After the
+  * number of the first week there is a word for each one: a gap of so many
+  * weeks, or what was verified and what failed, and how often that repeats.
+  */
+#define WEEK_GAP	'+'
+#define WEEK_FAILED	':'
+#define WEEK_REPEAT	'*'
+
+/* put_weeks - one field */
+
+static void put_weeks(WRITER *wp, const AUDIT_STATE *sp)
+{
+    const AUDIT_WEEK *week = sp->weeks;
+    const AUDIT_WEEK *end = week + sp->week_count;
+    unsigned next;
+    unsigned count;
+
+    VSTRING_ADDCH(wp->line, SEPARATOR);
+    if (sp->week_count == 0)
+	return;
+    append_number(wp->line, next = week->week);
+    for ( /* void */ ; week < end; week += count, next += count) {
+	VSTRING_ADDCH(wp->line, ' ');
+	if (week->week > next) {
+	    VSTRING_ADDCH(wp->line, WEEK_GAP);
+	    append_number(wp->line, week->week - next);
+	    VSTRING_ADDCH(wp->line, ' ');
+	    next = week->week;
+	}
+	append_number(wp->line, week->verified);
+	if (week->failed) {
+	    VSTRING_ADDCH(wp->line, WEEK_FAILED);
+	    append_number(wp->line, week->failed);
+	}
+	for (count = 1; week + count < end
+	     && week[count].week == week->week + count
+	     && week[count].verified == week->verified
+	     && week[count].failed == week->failed; count++)
+	     /* void */ ;
+	if (count > 1) {
+	    VSTRING_ADDCH(wp->line, WEEK_REPEAT);
+	    append_number(wp->line, count);
+	}
+    }
+}
+
 /* write_state - one host and policy */
 
 static void write_state(WRITER *wp, const AUDIT_STATE *sp)
 {
-    int     n;
-
     put_record(wp, "state");
     put_text(wp, sp->host);
     put_text(wp, level_name(sp->policy));
@@ -304,16 +349,7 @@ static void write_state(WRITER *wp, const AUDIT_STATE *sp)
     put_times(wp, sp->first_failure, sp->last_failure);
     put_number(wp, sp->reason_time);
     put_text(wp, sp->reason);
-    VSTRING_ADDCH(wp->line, SEPARATOR);
-    for (n = 0; n < sp->week_count; n++) {
-	if (n > 0)
-	    VSTRING_ADDCH(wp->line, ' ');
-	append_number(wp->line, sp->weeks[n].week);
-	VSTRING_ADDCH(wp->line, ':');
-	append_number(wp->line, sp->weeks[n].verified);
-	VSTRING_ADDCH(wp->line, ':');
-	append_number(wp->line, sp->weeks[n].failed);
-    }
+    put_weeks(wp, sp);
     put_end(wp);
 }
 
@@ -361,6 +397,14 @@ static void put_digest(WRITER *wp, const AUDIT_DIGEST *digest)
   */
 #define NEXTHOPS	"*"
 
+ /*
+  * The usual case: one nexthop, and one certificate. The latter follows the
+  * server, and needs no names.
+  */
+#define IS_OWN_CERT(relay, own) \
+	((relay)->cert == (own) && (relay)->has_nexthops == 0 \
+	    && (own)->dest == (relay)->nexthop)
+
 /* write_relay - server */
 
 static void write_relay(WRITER *wp, const AUDIT_RELAY *relay)
@@ -383,12 +427,23 @@ static void write_relay(WRITER *wp, const AUDIT_RELAY *relay)
 	put_digest(wp, digest);
 	put_end(wp);
     }
+    if (relay->cert && IS_OWN_CERT(relay, relay->cert)) {
+	put_record(wp, "cert");
+	put_number(wp, relay->cert->seen);
+	put_number(wp, relay->cert->expires);
+	put_text(wp, "");
+	put_text(wp, "");
+	put_text(wp, "");
+	put_end(wp);
+    }
 }
 
 /* write_cert - certificate */
 
 static void write_cert(WRITER *wp, const AUDIT_CERT *cert)
 {
+    if (IS_OWN_CERT(cert->relay, cert))
+	return;
     put_record(wp, "cert");
     put_number(wp, cert->seen);
     put_number(wp, cert->expires);
@@ -597,6 +652,7 @@ struct AUDIT_SUMMARY {
     AUDIT_COUNT *entry;
     AUDIT_DEST *dest;
     AUDIT_RELAY *relay;
+    AUDIT_DEST *nexthop;
     AUDIT_LOG *log;
     AUDIT_HOST *host;
     AUDIT_GROUP *group;
@@ -621,7 +677,9 @@ static void PRINTFLIKE(2, 3) damaged(AUDIT_SUMMARY *sp, const char *format,...)
     va_end(ap);
 }
 
-#define NUMBER_MAX	(sizeof(unsigned long) > 4 ? 18 : 9)	/* digits */
+#define HISTORY_MAX	1000000000
+#define WEEKS_MAX	10000
+#define NUMBER_MAX	(int) (sizeof(unsigned long) > 4 ? 18 : 9)	/* digits */
 
 /* get_number - number from field */
 
@@ -784,26 +842,49 @@ static int get_level(AUDIT_SUMMARY *sp, int n)
     return (*sp->field[n] ? audit_level_find(sp->field[n]) : AUDIT_LEVEL_NONE);
 }
 
-/* read_weeks - history of a state */
+/* get_digits - number in the middle of a field */
+
+static unsigned get_digits(AUDIT_SUMMARY *sp, const char **cpp)
+{
+    const char *cp = *cpp;
+    unsigned long number = 0;
+
+    while (ISDIGIT(*cp) && cp - *cpp < NUMBER_MAX)
+	number = number * 10 + (*cp++ - '0');
+    if (cp == *cpp || number > HISTORY_MAX)
+	damaged(sp, "damaged in line %lu: bad history", sp->lines + 2);
+    *cpp = cp;
+    return (number);
+}
+
+/* read_weeks - history of a state, see put_weeks() */
 
 static void read_weeks(AUDIT_SUMMARY *sp, AUDIT_STATE *state, const char *cp)
 {
-    unsigned long number[3];
-    char   *end;
-    int     n;
+    unsigned week;
+    unsigned verified;
+    unsigned failed;
+    unsigned count;
 
-    while (*cp) {
-	for (n = 0; n < 3; n++, cp = end + (n < 3)) {
-	    number[n] = (ISDIGIT(*cp) ? strtoul(cp, &end, 10) : (end = (char *) cp, 0UL));
-	    if (end == cp || (n < 2 && *end != ':')) {
-		damaged(sp, "damaged in line %lu: bad history", sp->lines + 2);
-		return;
-	    }
-	}
-	audit_state_week(state, number[0], number[1], number[2]);
-	while (*cp == ' ')
+    if (*cp == 0)
+	return;
+    week = get_digits(sp, &cp);
+    while (*cp == ' ' && !IS_DAMAGED(sp)) {
+	if (*++cp == WEEK_GAP) {
 	    cp++;
+	    week += get_digits(sp, &cp);
+	    continue;
+	}
+	verified = get_digits(sp, &cp);
+	failed = (*cp == WEEK_FAILED ? cp++, get_digits(sp, &cp) : 0);
+	count = (*cp == WEEK_REPEAT ? cp++, get_digits(sp, &cp) : 1);
+	if (count > WEEKS_MAX)
+	    damaged(sp, "damaged in line %lu: bad history", sp->lines + 2);
+	while (count-- > 0 && !IS_DAMAGED(sp))
+	    audit_state_week(state, week++, verified, failed);
     }
+    if (*cp != 0)
+	damaged(sp, "damaged in line %lu: bad history", sp->lines + 2);
 }
 
 /* read_state - state of the last destination */
@@ -856,10 +937,11 @@ static void read_relay(AUDIT_SUMMARY *sp)
 	sp->relay->connections[n] += count;
 	sp->relay->connected += count;
     }
+    sp->nexthop = 0;
     if (strcmp(sp->field[n + 3], NEXTHOPS) == 0)
 	sp->relay->has_nexthops = 1;
     else if (*sp->field[n + 3])
-	audit_relay_nexthop(sp->relay, get_nexthop(sp, n + 3));
+	audit_relay_nexthop(sp->relay, sp->nexthop = get_nexthop(sp, n + 3));
 }
 
 /* read_digest - digest of the last server */
@@ -896,6 +978,14 @@ static void read_digest(AUDIT_SUMMARY *sp)
 
 static void read_cert(AUDIT_SUMMARY *sp)
 {
+    if (*sp->field[5] == 0) {
+	if (sp->relay == 0 || sp->nexthop == 0)
+	    damaged(sp, "damaged in line %lu: unexpected cert", sp->lines + 2);
+	else
+	    audit_facts_cert(sp->facts, sp->relay, sp->nexthop,
+			     GET_FIRST(sp, 1), GET_FIRST(sp, 2));
+	return;
+    }
     audit_facts_cert(sp->facts, audit_facts_relay(sp->facts, sp->field[5]),
 		     audit_facts_dest(sp->facts, sp->field[4],
 			 (AUDIT_DEST_KIND) get_word(sp, 3, audit_dest_kinds)),

@@ -320,11 +320,13 @@
 /*	state	host, policy, weakest fallback level, deliveries, verified,
 /*		secure, warnings, first and last time, the same of verified
 /*		deliveries, the same of failures, time of the last known
-/*		reason, reason, weeks since 1970:verified:failed
+/*		reason, reason, history: weeks since 1970, and for each
+/*		week verified[:failed][*repetitions] or +gap
 /*	relay	name, last time, connections by authentication result,
 /*		nexthop ("*" when there are several)
 /*	digest	kind, first and last time, digest
-/*	cert	last time, end of validity, kind, destination, relay
+/*	cert	last time, end of validity, kind, destination, relay (no
+/*		names: of the last relay, for its nexthop)
 /*	total	number, metric (the last one that was reported)
 /*	end	number of records, hash
 /* .fi
