@@ -119,7 +119,8 @@ CACHED = Case(
     policy="secure match=hostname", fallback="secure=may", nexthop="{domain}",
     dns=Dns("none"), tlsrpt=True,
     params=(("smtp_connection_cache_destinations", "static:all"),
-            ("smtp_connection_cache_time_limit", "60s")))
+            ("smtp_connection_cache_time_limit", "60s"),
+            ("smtp_tls_connection_reuse", "yes")))
 
 
 def in_full(report, world, case, server=0):

@@ -706,10 +706,11 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
     return (decision.action);
 }
 
-/* smtp_tls_fallback_level - level to go on at, after an obstacle */
+/* smtp_tls_fallback_next - level to go on at */
 
-int     smtp_tls_fallback_level(SMTP_STATE *state, int obstacle,
-				        const char *detail, int rules)
+static int smtp_tls_fallback_next(SMTP_STATE *state, int obstacle,
+				          const char *detail, int rules,
+				          int is_reported)
 {
     SMTP_TLS_POLICY *tls = state->tls;
 
@@ -720,11 +721,21 @@ int     smtp_tls_fallback_level(SMTP_STATE *state, int obstacle,
 	return (POLICY_LEVEL(&tls->fb));
     default:
 	if (state->session) {
-	    smtp_tls_fallback_rpt_failure(state, obstacle);
+	    if (!is_reported)
+		smtp_tls_fallback_rpt_failure(state, obstacle);
 	    smtp_tls_fallback_rpt_stop(state);
 	}
 	return (tls->level);
     }
+}
+
+/* smtp_tls_fallback_level - level to go on at, after an obstacle */
+
+int     smtp_tls_fallback_level(SMTP_STATE *state, int obstacle,
+				        const char *detail, int rules)
+{
+    return (smtp_tls_fallback_next(state, obstacle, detail, rules,
+				    /* is_reported= */ 0));
 }
 
 /* smtp_tls_fallback_local - log that a local problem holds a fallback back */
@@ -865,7 +876,12 @@ int     smtp_tls_fallback_cert(SMTP_STATE *state)
 		       "fingerprint");
     else
 	vstring_strcpy(detail, X509_verify_cert_error_string(ctx->errorcode));
-    result = smtp_tls_fallback_level(state, obstacle, STR(detail), rules);
+
+    /*
+     * For TLS reports, the TLS library has reported what it found.
+     */
+    result = smtp_tls_fallback_next(state, obstacle, STR(detail), rules,
+				     /* is_reported= */ 1);
     vstring_free(detail);
     return (result);
 }
