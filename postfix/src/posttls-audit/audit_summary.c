@@ -187,12 +187,13 @@ static void append_number(VSTRING *buf, unsigned long number)
     vstring_memcat(buf, cp, digits + sizeof(digits) - cp);
 }
 
-/* put_number - one field */
+/* put_number - one field, empty if it is zero, as many are */
 
 static void put_number(WRITER *wp, unsigned long number)
 {
     VSTRING_ADDCH(wp->line, SEPARATOR);
-    append_number(wp->line, number);
+    if (number > 0)
+	append_number(wp->line, number);
 }
 
 /* put_times - first, and how much later the last one was */
@@ -689,8 +690,6 @@ static unsigned long get_number(AUDIT_SUMMARY *sp, int n)
     unsigned long number = 0;
     unsigned digit;
 
-    if (*cp == 0)
-	damaged(sp, "damaged in line %lu: no number", sp->lines + 2);
     for ( /* void */ ; (digit = *(const unsigned char *) cp - '0') <= 9; cp++)
 	number = number * 10 + digit;
     if (*cp != 0 || cp - sp->field[n] > NUMBER_MAX) {

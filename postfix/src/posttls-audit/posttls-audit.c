@@ -301,7 +301,7 @@
 /*	and which it keeps. Every other line is a record: its name, and
 /*	fields that are separated by tab characters. A time is in seconds
 /*	since 1970; where there are a first and a last one, the second
-/*	field has the difference.
+/*	field has the difference. A number that is zero is left out.
 /* .nf
 /*	log	name, modification time, offset, length and hash of the first
 /*		bytes, the same up to each newline in them as length:hash,
