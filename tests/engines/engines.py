@@ -73,20 +73,20 @@ class Database:
     def stop(self, mode="fast"):
         self.run("pg_ctl", "-D", self.place / "data", "-w", "-m", mode, "stop")
 
-    def install(self):
-        self.run("psql", "-h", self.place, "-d", "tls_audit", "-qX", "-f", "-",
+    def install(self, database="tls_audit"):
+        self.run("psql", "-h", self.place, "-d", database, "-qX", "-f", "-",
                  text=(SHIPPED / "postgresql.sql").read_text())
 
     def sql(self, text, user="postgres", database="tls_audit"):
         return self.run("psql", "-h", self.place, "-d", database, "-U", user, "-XqAt",
                         "-v", "ON_ERROR_STOP=1", text=text).strip()
 
-    def rows(self, query, user="reader"):
+    def rows(self, query, user="reader", database="tls_audit"):
         """What a query returns, a dictionary for each row."""
         return json.loads(self.sql(
             "SET search_path = tls_audit; SET TimeZone = 'UTC';"
             f"SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM ({query}) AS q;",
-            user))
+            user, database))
 
     def value(self, query):
         return self.rows(f"SELECT ({query}) AS value")[0]["value"]

@@ -232,6 +232,15 @@ def test_promtool_accepts_the_metrics(world):
     assert done.returncode == 0, done.stdout
 
 
+def test_summary_that_something_else_keeps(world, tmp_path):
+    """Without a log, the same metrics, and the summary is as it was."""
+    before = (world.place / "summary").read_bytes()
+    subprocess.run(["sh", METRICS, world.place / "summary", tmp_path], check=True)
+    assert (tmp_path / "tls-audit.prom").read_text() == (
+        world.textfiles / "tls-audit.prom").read_text()
+    assert (world.place / "summary").read_bytes() == before
+
+
 def test_metrics_stay_when_something_fails(world, tmp_path):
     """The file is as it was, and posttls-audit has said why."""
     before = (world.textfiles / "tls-audit.prom").read_text()

@@ -7,6 +7,7 @@ and what is not a good record is counted, and does no harm.
 
 import collections
 import json
+import os
 import re
 import socket
 import subprocess
@@ -182,6 +183,8 @@ def seconds(when):
     return when and re.sub(r"(\.\d+)?\+00:00$", "Z", when)
 
 
+FALLBACK_KEYS = ("deliveries", "warnings", "relay", "policy", "level", "reason")
+MODIFIED = 1796000000                   # 2026-11-30, after all of these logs
 VERDICTS = ("verdict", "destination", "source", "policy", "deliveries", "verified", "warnings",
             "why", "reason", "fallback", "hosts", "failing_hosts")
 TIMES = ("first_verified", "last_verified", "last_failure")
@@ -219,7 +222,7 @@ def test_proposals(world):
 
 def test_fallbacks_of_today(world):
     said = json.loads(audit("-j", "-s", "today", *LOGS.values()))["fallbacks"]
-    keys = ("deliveries", "warnings", "relay", "policy", "level", "reason")
+    keys = FALLBACK_KEYS
     found = [(row["destination"], *(row[key] for key in keys), seconds(row["first"]),
               seconds(row["last"])) for row in world.database.rows(
                   "SELECT *, coalesce(reason, '-') AS reason FROM fallbacks_today")]
@@ -258,6 +261,55 @@ def test_undelivered(world, report):
     assert {(row["recipients"], row["reason"], row["destination"], row["relay"])
             for row in world.database.rows("SELECT * FROM undelivered")} == said
     assert [row[1:3] for row in said] == [("not-verified", "strict.test")]
+
+
+# The logs that posttls-audit is tested with: every kind of line, of Postfix 3.11, too.
+
+LINE = re.compile(r"(?P<time>\w{3} [ \d]\d [\d:]{8}|\S+) (?P<host>\S+) "
+                  r"(?P<program>\S*[sl]mtp)\[(?P<pid>\d+)\]: (?P<text>.*)")
+
+
+def event_of(line):
+    """What postlog.rulebase makes of a line."""
+    match = LINE.fullmatch(line)
+    for kind, pattern in KINDS if match else ():
+        if inner := re.fullmatch(pattern, match["text"]):
+            return {**match.groupdict(), "kind": kind, "queue_id": inner[1], "text": inner[2]}
+    return None
+
+
+@pytest.mark.parametrize("name", ["report.in", "upstream.in", "feature.in"])
+def test_logs_of_posttls_audit(world, name, tmp_path):
+    lines = (TOP / "postfix/src/posttls-audit" / name).read_text().splitlines()
+    log = tmp_path / "log"
+    log.write_text("\n".join(lines) + "\n")
+    os.utime(log, (MODIFIED, MODIFIED))
+    database = "golden_" + re.sub(r"\W", "_", name)
+    world.database.run("createdb", "-h", world.database.place, database)
+    world.database.install(database)
+    events = [event for event in map(event_of, lines) if event]
+    read = f"to_timestamp({MODIFIED})"
+    world.database.sql("".join(
+        "SELECT tls_audit.load(%s, 'x', '%s');\n" % (read, json.dumps(event).replace("'", "''"))
+        for event in events), database=database)
+    report = json.loads(audit("-j", *LIMITS, log))
+    found = world.database.rows(
+        f"SELECT * FROM judge({JUDGE}, (SELECT max(time) FROM event))", "postgres", database)
+    tables = [(True, report["readiness"])]
+    if any(row["kind"] == "attainable" and row["lines"] for row in report["lines"]):
+        tables.append((False, report["attainable"]))
+    for authenticates, rows in tables:
+        keys = ("verdict", "destination", "policy", "deliveries")
+        said = {tuple(row[key] for key in keys) for row in rows}
+        judged = {tuple(row[key] for key in keys) for row in found
+                  if row["authenticates"] == authenticates}
+        assert (judged - said, said - judged) == (set(), set())
+    said = [(row["nexthop"], *(row[key] for key in FALLBACK_KEYS)) for row in report["fallbacks"]]
+    assert sorted(said) == sorted(
+        (row["destination"], *(row[key] for key in FALLBACK_KEYS)) for row in world.database.rows(
+            "SELECT *, coalesce(reason, '-') AS reason FROM fallbacks('-infinity')", "postgres",
+            database))
+    assert events and (found or report["readiness"] == [])
 
 
 # What is not good input.

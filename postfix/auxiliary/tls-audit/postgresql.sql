@@ -572,8 +572,9 @@ WITH found AS (
 	coalesce(w.nexthop, e.domain),
 	CASE WHEN w.nexthop IS NULL THEN 'recipient' ELSE 'nexthop' END,
 	CASE WHEN t.word IS NULL THEN w.policy
-	    WHEN t.word[1] = '' AND t.word[4] = '' THEN t.word[2] END,
-	t.word[3],
+	    WHEN t.word[4] = '' THEN t.word[2] END,	-- not "secure?": TLS was not reached
+	CASE WHEN EXISTS (SELECT 1 FROM level n WHERE n.name = t.word[2] AND n.authenticates)
+	    THEN t.word[3] END,
 	t.word IS NOT NULL AND t.word[1] = '' AND t.word[3] IS NULL,
 	CASE WHEN t.word[3] IS NOT NULL THEN w.reason ELSE e.reason END,
 	e.tls IS NULL, NULL, NULL, NULL, NULL
