@@ -743,19 +743,19 @@ static void report_relays(AUDIT_OUT *out, const void *context)
  /*
   * Column descriptions that several reports have in common.
   */
-#define TEXT(name, heading)	{name, heading, AUDIT_CELL_TEXT, 0, 0}
-#define NOTE(name, heading)	{name, heading, AUDIT_CELL_NOTE, 0, 0}
-#define COUNT(name, heading)	{name, heading, AUDIT_CELL_COUNT, 0, 0}
-#define TIME(name, heading)	{name, heading, AUDIT_CELL_TIME, 0, 0}
-#define DAY(name, heading)	{name, heading, AUDIT_CELL_DAY, 0, 0}
-#define SHARE(name)		{name, "", AUDIT_CELL_SHARE, 0, 0}
-#define DIGEST(name, heading)	{name, heading, AUDIT_CELL_DIGEST, 0, 0}
+#define TEXT(name, heading)	{name, heading, AUDIT_CELL_TEXT, 0, 0, 0}
+#define NOTE(name, heading)	{name, heading, AUDIT_CELL_NOTE, 0, 0, 0}
+#define COUNT(name, heading)	{name, heading, AUDIT_CELL_COUNT, 0, 0, 0}
+#define TIME(name, heading)	{name, heading, AUDIT_CELL_TIME, 0, 0, 0}
+#define DAY(name, heading)	{name, heading, AUDIT_CELL_DAY, 0, 0, 0}
+#define SHARE(name)		{name, "", AUDIT_CELL_SHARE, 0, 0, 0}
+#define DIGEST(name, heading)	{name, heading, AUDIT_CELL_DIGEST, 0, 0, 0}
 #define METRIC(name, heading, metric, help) \
-	{name, heading, AUDIT_CELL_COUNT, metric, help}
+	{name, heading, AUDIT_CELL_COUNT, metric, help, 0}
 #define STATE_METRIC(name, heading, metric, help) \
 	{name, heading, AUDIT_CELL_COUNT, metric, help, 1}
 #define TIME_METRIC(name, heading, metric, help) \
-	{name, heading, AUDIT_CELL_TIME, metric, help}
+	{name, heading, AUDIT_CELL_TIME, metric, help, 0}
 
 #define TLS_COLUMNS(metric, what) \
 	METRIC("deliveries", "deliveries", metric "_deliveries", \
