@@ -153,7 +153,7 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old, raw_key=False):
         # The handshake is tried again, as a policy of "may" would.
         tries = 2 if reason == "handshake" and fell else 1
         if tries == 2 and obstacle.eased:
-            return delivered(obstacle.trust, connections=2, handshakes=2)
+            return delivered(seen(obstacle.trust), connections=2, handshakes=2)
         fell = fell * tries
         if not old and not fell:
             return gives_up(obstacle, lmtp)

@@ -283,7 +283,7 @@ static int parse_pairs(AUDIT_LINE *result, AUDIT_TEXT *rest)
     size_t  name_len;
     int     place;
     int     attr;
-    int     next;
+    int     next = -1;
     char   *value;
     char   *cp;
 
