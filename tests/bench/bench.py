@@ -309,8 +309,8 @@ def main():
                               ("memory", 300, 10000)):
         if getattr(options, name) is None:
             setattr(options, name, short if options.short else long)
-    options.profiles = 1 if options.short else 3
-    options.profile_messages = 6 if options.short else 16
+    options.profiles = 1 if options.short else 7
+    options.profile_messages = 6
     OUTPUT.mkdir(parents=True, exist_ok=True)
     began = time.time()
     bench = Bench(options)
