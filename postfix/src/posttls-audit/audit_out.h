@@ -45,7 +45,7 @@ typedef struct {
     AUDIT_CELL_TYPE type;
     const char *metric;			/* Prometheus, or null */
     const char *help;			/* same */
-    int     is_state;			/* same: may become smaller */
+    int     is_state;			/* likewise, can become smaller */
 } AUDIT_COLUMN;
 
 #define AUDIT_COLUMN_MAX	16

@@ -25,7 +25,7 @@
 typedef struct {
     char   *path;
     char   *temp;			/* the new file */
-    int     lock;			/* file descriptor */
+    int     lock;			/* descriptor */
     VSTREAM *stream;			/* null in case of error */
     AUDIT_SUMMARY_WRITER *writer;
     int     error;			/* errno */

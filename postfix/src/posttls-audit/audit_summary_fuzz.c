@@ -12,7 +12,7 @@
 /* DESCRIPTION
 /*	This module is not part of posttls-audit(1). The input is a
 /*	summary without its first line. It is checked like any file, and
-/*	then read as one that has a good check sum, which a fuzzer would
+/*	then read as one that has a good check sum, which random input would
 /*	not find. What is understood must be the same after writing and
 /*	reading it again, and every report must be possible.
 /* LICENSE

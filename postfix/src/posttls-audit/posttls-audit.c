@@ -320,7 +320,7 @@
 /*	state	host, policy, weakest fallback level, deliveries, verified,
 /*		secure, warnings, first and last time, the same of verified
 /*		deliveries, the same of failures, time of the last known
-/*		reason, reason, history: weeks since 1970, and for each
+/*		reason, that reason, history: weeks since 1970, and for each
 /*		week verified[:failed][*repetitions] or +gap
 /*	relay	name, last time, connections by authentication result,
 /*		nexthop ("*" when there are several)
