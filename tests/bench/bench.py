@@ -227,7 +227,7 @@ class Bench:
 
     def instructions_row(self, name, count, base, goal):
         self.row("instructions per delivery: " + name, "", count, base,
-                 digits=0, goal="at most %.4g" % goal if goal else "",
+                 digits=0, goal="at most %.5g" % goal if goal else "",
                  met=count / base <= goal if goal else None)
 
     def memory(self):
