@@ -136,9 +136,9 @@ README = {
     "From report-only to enforced": [a_week_of_mail],
 }
 # Sections that need another Postfix, or none (see test_documents.py), or that
-# others carry out ("sts": tests/e2e/test_sts.py).
+# others carry out ("sts": tests/e2e/test_sts.py, "timer": tests/log/test_update.py).
 PRISTINE = "back"
-ELSEWHERE = {"Try it", "sts"}
+ELSEWHERE = {"Try it", "sts", "timer"}
 
 STORIES = {"TLS_FALLBACK_README.html": TLS_FALLBACK_README,
            "README.md": README}
