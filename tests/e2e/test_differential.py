@@ -51,6 +51,10 @@ KEPT = {
     # What goes out first is kept under the nexthop, and in cleartext.
     "tls-not-required-then-secure": Sequence((Phase((Policy("secure"),) * 3, (
         "good", "good"), (Step(messages=(Message(0, True),)), Step())),)),
+    # The same, found by address, where "dane" has become "may".
+    "tls-not-required-then-dane": Sequence((Phase((
+        Policy("dane", "may"),) * 3, ("failing",) * 2, (
+            Step(messages=(Message(0, True),)), Step())),), sasl=True),
     # What the server was, with a policy that the DNS makes the same.
     "may-then-dane-without-tlsa": Sequence((
         Phase((Policy("may"),) * 3),
@@ -61,10 +65,6 @@ KEPT = {
         Phase((Policy("none"),) * 3),
         Phase((Policy("may"),) * 3, steps=(
             Step(messages=(Message(0, old=True),)),)))),
-    # The same, found by address, where "dane" has become "may".
-    "tls-not-required-then-dane": Sequence((Phase((
-        Policy("dane", "may"),) * 3, ("failing",) * 2, (
-            Step(messages=(Message(0, True),)), Step())),), sasl=True),
 }
 
 MAIN = {
