@@ -289,7 +289,7 @@ int     audit_prefix_is_other(const char *line, size_t len)
 	cp = line + recent_start.len;
     } else {
 	cp = line + audit_time_length(line, len);
-	if (cp == line || !IS_RECENT(&recent_host, cp, end)
+	if (cp == line || *line == 0 || !IS_RECENT(&recent_host, cp, end)
 	    || MAY_BE_LAYER(line, cp + 1))
 	    return (0);
 	cp += recent_host.len;
