@@ -16,8 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
+from testenv.clone import TOP, environment, in_clone
+
+BUILD = TOP / "build"
 OUTPUT = BUILD / "bench"
 
 # name, patched service, pristine service, goal. The goal for a rate is that 1
@@ -76,11 +77,10 @@ class Side:
         self.name = name
         option = ["--pristine"] if name == "pristine" else []
         self.process = subprocess.Popen(
-            ["sh", "ci/sandbox", *option, "--bind", str(OUTPUT),
-             "/usr/bin/python3", "tests/bench/side.py", name,
-             str(OUTPUT)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
+            in_clone("tests/bench/side.py", name, OUTPUT,
+                     options=(*option, "--bind", OUTPUT)),
+            cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment())
         self.version = self._answer()["version"]
 
     def _answer(self):

@@ -26,11 +26,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-
-import postfix  # noqa: E402
-from pki import Cert, Pki  # noqa: E402
+from testenv import postfix
+from testenv.clone import TOP
+from testenv.pki import Cert, Pki
 
 PORT = 2525
 PATIENCE = 120                         # seconds
@@ -78,7 +76,7 @@ MAIN = {
 
 # Exim as a client that delivers also when the certificate does not verify. It
 # sees a name that is not in the certificate, like the service "mismatch".
-EXIM = ROOT / "build/bench/exim/usr/sbin/exim4"
+EXIM = TOP / "build/bench/exim/usr/sbin/exim4"
 EXIM_PORT = 26
 EXIM_HOST = "exim-sink.test"
 EXIM_CONFIG = """\
@@ -131,14 +129,14 @@ def domain(service):
     return service + ".test"
 
 
-class Side:
+class MailSide:
     def __init__(self, kind, output):
         postfix.require_sandbox()
         self.output = output
         self.profiles = output / ("profile." + kind)
         # It is not installed, but its libraries are.
         self.source = postfix.run(
-            "sh", str(ROOT / "ci/prepare"),
+            "sh", str(TOP / "ci/prepare"),
             *(["--pristine"] if kind == "pristine" else [])
         ).strip() + "/bin/smtp-source"
         pki = Pki("/var/tmp/bench-pki")
@@ -147,7 +145,7 @@ class Side:
         both.write_bytes(issued.chain_file.read_bytes()
                          + issued.key_file.read_bytes())
         self.sink = subprocess.Popen(
-            [str(ROOT / "build/bench/tls-sink"), str(PORT), str(both)],
+            [str(TOP / "build/bench/tls-sink"), str(PORT), str(both)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         hosts = Path("/etc/hosts")
         hosts.write_text(hosts.read_text()
@@ -339,7 +337,7 @@ def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                       # whatever is printed is not an answer
     kind, output = sys.argv[1:]
-    side = Side(kind, Path(output))
+    side = MailSide(kind, Path(output))
     answers.write(json.dumps({          # ready
         "version": postfix.run("postconf", "-h", "mail_version").strip()})
                   + "\n")

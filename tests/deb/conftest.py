@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP
+
 DOWNLOADS = TOP / "build/.state/deb-depends"
 
 

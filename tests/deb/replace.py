@@ -14,13 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/upgrade"))
-
-from scenario import (CONFIG, LOG_FILE, Broken, MailSystem,  # noqa: E402
-                      administrators_commands, before_each_start, carry_out,
-                      check, features_work, messages_in, run, shell,
-                      take_it_back)
+from testenv.mail_system import (CONFIG, LOG_FILE, Broken, MailSystem, administrators_commands,
+                                 before_each_start, carry_out, check, features_work, messages_in,
+                                 run, shell, take_it_back)
 
 PLUGINS = Path("/usr/lib/postfix")
 REPOSITORY = Path("/var/tmp/debians")

@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP
+
 # What keeps a summary of the log up to date, when it is enabled.
 UPDATE_FILES = {
     "./lib/systemd/system/posttls-audit.service", "./lib/systemd/system/posttls-audit.timer",

@@ -5,9 +5,9 @@ of its initializer, and they must name the same things in the same order.
 """
 
 import re
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP
+
 DESIGN = (TOP / "docs/DESIGN.md").read_text()
 
 

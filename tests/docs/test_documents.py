@@ -12,8 +12,8 @@ import pytest
 
 import document
 import mantools
+from testenv.clone import TOP, environment, in_clone
 
-TOP = Path(__file__).resolve().parents[2]
 README = "README_FILES/TLS_FALLBACK_README"
 PARAMETERS = {                          # and their defaults
     "smtp_tls_fallback_level": "empty", "lmtp_tls_fallback_level": "empty",
@@ -51,12 +51,12 @@ def pristine():
 
 @pytest.mark.parametrize("name", ["proto/TLS_FALLBACK_README.html", "README.md"])
 def test_every_step(name):
-    run("sh", "ci/sandbox", "/usr/bin/python3", "tests/docs/walk.py", name)
+    run(*in_clone("tests/docs/walk.py", name), env=environment())
 
 
 def test_what_an_unpatched_postfix_says():
-    run("sh", "ci/sandbox", "--pristine", "/usr/bin/python3",
-        "tests/docs/walk.py", "--pristine", "proto/TLS_FALLBACK_README.html")
+    run(*in_clone("tests/docs/walk.py", "--pristine", "proto/TLS_FALLBACK_README.html",
+                  options=["--pristine"]), env=environment())
 
 
 def test_readme_first_commands():
@@ -69,9 +69,8 @@ def test_readme_first_commands():
     shown = [document.normal(line.split("sandbox ", 1)[-1])
              for line in run("ci/demo").splitlines()]
     trusted_without_name = "True" in run(
-        "sh", "ci/sandbox", "/usr/bin/python3", "-c",
-        "import sys; sys.path.insert(0, 'tests/e2e'); import releases;"
-        " print(releases.has('trusted-without-name'))")
+        *in_clone("-c", "from testenv import releases;"
+                  " print(releases.has('trusted-without-name'))"), env=environment())
     for record in log.records:
         record = document.as_logged(record, trusted_without_name)
         pattern = document.record_pattern(record)

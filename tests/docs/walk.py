@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 
 import document
-from world import (EXPIRED, GOOD, LOG_FILE, NO_STARTTLS, PATIENCE, WRONG_NAME,
-                   World, run)
-
-import releases         # from where world.py finds its own modules
+from testenv import releases
+from testenv.examples import (EXPIRED, GOOD, LOG_FILE, NO_STARTTLS, PATIENCE, WRONG_NAME,
+                              ExampleNet, run)
 
 CONFIG = Path("/etc/postfix")
 TLS_POLICY = CONFIG / "tls_policy"
@@ -154,7 +153,7 @@ class Walk:
         self.stories = {section: list(story) for section, story
                         in stories[Path(path).name].items()}
         self.pristine = pristine
-        self.world = World()
+        self.world = ExampleNet()
         self.faults = []
         self.steps = 0
 

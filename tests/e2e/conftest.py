@@ -1,14 +1,10 @@
 """One World for all cases of the selected tests."""
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from harness import Case, World  # noqa: E402
+from testenv.harness import Case, World
 
 
 def pytest_addoption(parser):

@@ -9,11 +9,11 @@ import itertools
 from dataclasses import dataclass
 
 import oracle
-import rpk
-from dnssec import Dns
-from harness import Behaviour, Case
-from pki import Cert
-from releases import has, has_all
+from testenv import rpk
+from testenv.dnssec import Dns
+from testenv.harness import Behaviour, Case
+from testenv.pki import Cert
+from testenv.releases import has, has_all
 
 B = Behaviour
 

@@ -4,8 +4,8 @@ This is written from the design and shares nothing with the code under test:
 first what a level demands, then, obstacle by obstacle, what is left of it.
 """
 
-import details
-from harness import Audit, Expect, Fell, Refused
+from testenv import messages
+from testenv.harness import Audit, Expect, Fell, Refused
 
 # What Postfix says when there is no fallback: status, DSN and text.
 GIVES_UP = {
@@ -27,8 +27,8 @@ PKIX = ("verify", "secure")
 AUTHENTICATES = ("fingerprint", "dane", "half-dane", "dane-only") + PKIX
 DETAIL = {
     "sts-mx": "the host is not in the STS policy",
-    "nostarttls": details.NO_STARTTLS,
-    "handshake": details.HANDSHAKE,
+    "nostarttls": messages.NO_STARTTLS,
+    "handshake": messages.HANDSHAKE,
 }
 
 
@@ -51,7 +51,7 @@ def gives_up(obstacle, lmtp, **seen):
 
 
 def lost(obstacle, lmtp):
-    text = details.LOST % details.WHILE[obstacle.where]
+    text = messages.LOST % messages.WHILE[obstacle.where]
     return text.replace("the EHLO", "the LHLO") if lmtp else text
 
 
@@ -63,12 +63,12 @@ def detail_of(obstacle, level, lmtp):
     if reason == "starttls-refused":
         return obstacle.server.starttls
     if reason == "untrusted":
-        return (details.EXPIRED if cert.expired else details.SELF_SIGNED
-                if cert.issuer == "self" else details.UNKNOWN_CA)
+        return (messages.EXPIRED if cert.expired else messages.SELF_SIGNED
+                if cert.issuer == "self" else messages.UNKNOWN_CA)
     if reason == "mismatch":
-        return (details.WRONG_NAME if level in PKIX
-                else details.NO_FINGERPRINT_MATCH if level == "fingerprint"
-                else details.NO_TLSA_MATCH)
+        return (messages.WRONG_NAME if level in PKIX
+                else messages.NO_FINGERPRINT_MATCH if level == "fingerprint"
+                else messages.NO_TLSA_MATCH)
     if reason == "insecure-mx" and lmtp:
         return GIVES_UP["tlsa-missing"][2]      # there is no MX record
     return DETAIL.get(reason) or GIVES_UP[reason][2]
@@ -174,5 +174,5 @@ def outcome(level, obstacle, fallback, wrapper, lmtp, old, raw_key=False):
     if not fallback:
         return gives_up(obstacle, lmtp)
     now, fell = lowest, warn(lowest)
-    return delivered(details.NAMELESS if level in PKIX and reason == "mismatch"
+    return delivered(messages.NAMELESS if level in PKIX and reason == "mismatch"
                      else "Untrusted")

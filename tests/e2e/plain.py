@@ -11,13 +11,10 @@ import argparse
 import dataclasses
 import json
 import re
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from harness import OUTPUT, World  # noqa: E402
-from releases import mail_version  # noqa: E402
+from testenv.harness import OUTPUT, World
+from testenv.releases import mail_version
 
 # Cases that get more than one message.
 REPEATED = {"smtp-reuse-", "lmtp-reuse-", "smtp-resumed-"}

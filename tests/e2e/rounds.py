@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies
 
-import details
-from dnssec import Dns
-from harness import Audit, Behaviour, Case, Expect, Fell, Refused
-from pki import Cert
+from testenv import messages
+from testenv.dnssec import Dns
+from testenv.harness import Audit, Behaviour, Case, Expect, Fell, Refused
+from testenv.pki import Cert
 
 # All hosts of one kind show the same certificate, and no host has tickets, so
 # that thousands of them need few TLS contexts.
@@ -29,7 +29,7 @@ def host(cert=Cert(names=(NAME,)), **more):
 
 
 @dataclass(frozen=True)
-class Kind:
+class HostKind:
     """What a host is."""
 
     letter: str                         # in the name of a case
@@ -55,42 +55,42 @@ class Kind:
 LATER = {"replies": {"MAIL": "451 4.3.0 later"}, "pipelining": False}
 
 KINDS = {
-    "good": Kind("g", host(), offer=STRICT),
-    "mismatch": Kind(
+    "good": HostKind("g", host(), offer=STRICT),
+    "mismatch": HostKind(
         "m", host(Cert(names=("other.example",))), "4.7.5", "mismatch",
-        ENCRYPTED, detail=details.WRONG_NAME, auth=details.NAMELESS,
+        ENCRYPTED, detail=messages.WRONG_NAME, auth=messages.NAMELESS,
         levels=("secure",)),
-    "mismatch-tlsa": Kind(
+    "mismatch-tlsa": HostKind(
         "k", host(), "4.7.5", "mismatch", ENCRYPTED, tlsa="wrong",
-        detail=details.NO_TLSA_MATCH, auth="Untrusted", levels=("dane-only",)),
-    "untrusted": Kind(
+        detail=messages.NO_TLSA_MATCH, auth="Untrusted", levels=("dane-only",)),
+    "untrusted": HostKind(
         "u", host(Cert(names=(NAME,), issuer="other")), "4.7.5", "untrusted",
-        ENCRYPTED, detail=details.UNKNOWN_CA, auth="Untrusted",
+        ENCRYPTED, detail=messages.UNKNOWN_CA, auth="Untrusted",
         levels=("secure",)),
-    "no-tlsa": Kind(
+    "no-tlsa": HostKind(
         "t", host(), "4.7.5", "tlsa-missing", ENCRYPTED, stays=False,
         connects=0, handshakes=0, detail="no TLSA records found",
         auth="Trusted", tlsa="none", levels=("dane-only",)),
-    "nostarttls": Kind(
+    "nostarttls": HostKind(
         "n", host(starttls="absent"), "4.7.4", "nostarttls", CLEARTEXT,
-        handshakes=0, detail=details.NO_STARTTLS),
-    "refused": Kind(
+        handshakes=0, detail=messages.NO_STARTTLS),
+    "refused": HostKind(
         "r", host(starttls="454 4.7.0 not now"), "4.7.0", "starttls-refused",
-        CLEARTEXT, handshakes=0, detail=details.REFUSED_454),
-    "refused-hard": Kind(
+        CLEARTEXT, handshakes=0, detail=messages.REFUSED_454),
+    "refused-hard": HostKind(
         "h", host(starttls="502 5.5.1 no such command"), "5.5.1",
         "starttls-refused", CLEARTEXT, handshakes=0,
-        detail=details.REFUSED_502, bounces=True),
-    "broken": Kind(
+        detail=messages.REFUSED_502, bounces=True),
+    "broken": HostKind(
         "b", host(handshake="close"), "4.7.5", "handshake", CLEARTEXT,
-        stays=False, detail=details.HANDSHAKE, waits=True, eased=True),
-    "lost": Kind(
+        stays=False, detail=messages.HANDSHAKE, waits=True, eased=True),
+    "lost": HostKind(
         "l", host(lose_in_tls="MAIL"), "4.4.2", "tls-lost", CLEARTEXT,
-        stays=False, detail=details.LOST % details.WHILE["MAIL"], waits=True,
+        stays=False, detail=messages.LOST % messages.WHILE["MAIL"], waits=True,
         session=True),
-    "unreachable": Kind("x", host(), "4.4.1", connects=0, handshakes=0),
-    "busy": Kind("y", host(greeting="421 4.3.2 busy"), "4.3.2", handshakes=0),
-    "later": Kind("z", host(**LATER), "4.3.0", session=True),
+    "unreachable": HostKind("x", host(), "4.4.1", connects=0, handshakes=0),
+    "busy": HostKind("y", host(greeting="421 4.3.2 busy"), "4.3.2", handshakes=0),
+    "later": HostKind("z", host(**LATER), "4.3.0", session=True),
 }
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from hypothesis import strategies
 
-import details
-from peer import Behaviour as B
-from pki import Cert
-from releases import has
+from testenv import messages
+from testenv.peer import Behaviour as B
+from testenv.pki import Cert
+from testenv.releases import has
 
 # The servers, by what is the matter with them.
 SERVERS = {
@@ -216,7 +216,7 @@ def outcome(base, policy, message, server, tlsa):
         return DEFERRED
     if level in PKIX:
         reason = "untrusted" if server == "unknown-ca" else "mismatch"
-        auth = trust if server == "unknown-ca" else details.NAMELESS
+        auth = trust if server == "unknown-ca" else messages.NAMELESS
     else:
         reason, auth = "mismatch", "Untrusted"
     level = allowed

@@ -9,8 +9,8 @@ the server saw it, is what the others are measured by.  Cost: about 20 seconds.
 import pytest
 
 import matrix
-from harness import Behaviour, Case, Dns
-from pki import Cert
+from testenv.harness import Behaviour, Case, Dns
+from testenv.pki import Cert
 
 B = Behaviour
 TLS_1_2 = ("TLSv1_2", "TLSv1_2")

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import pytest
 
-import details
+from testenv import messages
 import matrix
-from harness import Behaviour, Case, Dns
-from pki import Cert
+from testenv.harness import Behaviour, Case, Dns
+from testenv.pki import Cert
 
 B = Behaviour
 
 
 @dataclass(frozen=True)
-class Kind:
+class Server:
     """One kind of server, and what is said of its certificate."""
 
     server: Behaviour = B()
@@ -34,12 +34,12 @@ class Kind:
 
 
 def chain(error="", params=(), **cert):
-    return Kind(cert=Cert(**cert), error=error, params=params)
+    return Server(cert=Cert(**cert), error=error, params=params)
 
 
 def named(*names, match=(), **cert):
     """{host} and {domain} are those of the case."""
-    return Kind(cert=Cert(names=names, **cert), match=match)
+    return Server(cert=Cert(names=names, **cert), match=match)
 
 
 def from_matrix(obstacle):
@@ -47,10 +47,10 @@ def from_matrix(obstacle):
     cert = obstacle.server.cert
     works = obstacle.reason not in ("handshake", "nostarttls",
                                     "starttls-refused")
-    return Kind(obstacle.server, error="" if not works else
-                details.EXPIRED if cert.expired else
-                details.SELF_SIGNED if cert.issuer == "self" else
-                details.UNKNOWN_CA if cert.issuer == "other" else "")
+    return Server(obstacle.server, error="" if not works else
+                messages.EXPIRED if cert.expired else
+                messages.SELF_SIGNED if cert.issuer == "self" else
+                messages.UNKNOWN_CA if cert.issuer == "other" else "")
 
 
 # Each server once, and not those that hang up before they have the message.
@@ -63,7 +63,7 @@ KINDS = dict(KINDS.values())
 KINDS.update({
     # Chains.
     "not-yet": chain("certificate is not yet valid", not_yet=True),
-    "client-only": chain(details.WRONG_PURPOSE, client_only=True),
+    "client-only": chain(messages.WRONG_PURPOSE, client_only=True),
     "weak-key": chain("EE certificate key too weak", key="weak"),
     "weak-digest": chain("CA signature digest algorithm too weak", sha1=True),
     "rsa": chain(key="rsa"),
@@ -83,8 +83,8 @@ KINDS.update({
     "neither": named(match=("other.example", "another.example")),
     "second-of-two": named(match=("other.example:{host}", "other.example")),
     "subdomain": named(match=(".{domain}", "other.example")),
-    "dot-nexthop": Kind(B(host="{domain}"), Cert(names=("any.{domain}",))),
-    "dot-nexthop-deep": Kind(B(host="{domain}"),
+    "dot-nexthop": Server(B(host="{domain}"), Cert(names=("any.{domain}",))),
+    "dot-nexthop-deep": Server(B(host="{domain}"),
                              Cert(names=("any.where.{domain}",))),
     "idna": named("xn--bcher-kva.example",
                   match=("b\u00fccher.example", "hostname")),
@@ -93,12 +93,12 @@ KINDS.update({
     "idna-other": named("xn--bcher-kva.example",
                         match=("b\u00f6cher.example", "hostname")),
     "single-dot": named(match=(".", "other.example")),
-    "address": Kind(cert=Cert(addresses=("{addr}",)), nexthop="[{addr}]"),
-    "other-address": Kind(cert=Cert(addresses=("127.0.0.1",)),
+    "address": Server(cert=Cert(addresses=("{addr}",)), nexthop="[{addr}]"),
+    "other-address": Server(cert=Cert(addresses=("127.0.0.1",)),
                           nexthop="[{addr}]"),
     # A destination that has not the name of its server.
-    "mx": Kind(dns=Dns("none"), nexthop="{domain}"),
-    "mx-nexthop": Kind(cert=Cert(names=("{domain}",)), dns=Dns("none"),
+    "mx": Server(dns=Dns("none"), nexthop="{domain}"),
+    "mx-nexthop": Server(cert=Cert(names=("{domain}",)), dns=Dns("none"),
                        nexthop="{domain}"),
 })
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-import details
-from harness import Behaviour, Case
-from pki import Cert
+from testenv import messages
+from testenv.harness import Behaviour, Case
+from testenv.pki import Cert
 
 B = Behaviour
 MAY = {"policy": "may", "template": "json"}
@@ -87,7 +87,7 @@ def test_hostile_name(key, delivered):
     assert record.get("issuer") == shown
     assert (record["level"], record["auth"], record.get("attainable")) == (
         "may", "Untrusted", None)
-    assert record["verify_error"] == details.SELF_SIGNED
+    assert record["verify_error"] == messages.SELF_SIGNED
     assert record["cert_digest"] == result.of("handshake")[0]["cert_digest"]
     assert not [line for line in delivered.postfix.log.lines
                 if line.program == "unparsable" or line.pid == 99999999]
@@ -109,8 +109,8 @@ def test_no_certificate(key, delivered):
 CERTIFICATES = {
     "good": (Cert(), "secure", None, None),
     "other-name": (Cert(names=("other.example",)), None, None, None),
-    "unknown-ca": (Cert(issuer="other"), None, details.UNKNOWN_CA,
-                   details.UNKNOWN_CA_RESUMED),
+    "unknown-ca": (Cert(issuer="other"), None, messages.UNKNOWN_CA,
+                   messages.UNKNOWN_CA_RESUMED),
 }
 KEPT = {
     "connection": (("smtp_connection_cache_destinations", "static:all"),

@@ -10,8 +10,8 @@ import dataclasses
 
 import pytest
 
-from harness import Audit, Behaviour, Case, Expect, differences
-from pki import Cert
+from testenv.harness import Audit, Behaviour, Case, Expect, differences
+from testenv.pki import Cert
 
 GOOD = Behaviour()
 WRONG_NAME = Behaviour(cert=Cert(names=("other.example",)))

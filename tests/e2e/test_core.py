@@ -10,9 +10,9 @@ import dataclasses
 
 import pytest
 
-import details
-from harness import (Audit, Behaviour, Case, Expect, Fell, Refused)
-from pki import Cert
+from testenv import messages
+from testenv.harness import (Audit, Behaviour, Case, Expect, Fell, Refused)
+from testenv.pki import Cert
 
 B = Behaviour
 
@@ -58,11 +58,11 @@ NOT_STARTED = deferred("4.7.5", "Cannot start TLS: handshake failure")
 IN_CLEAR = {"handshakes": 0, "clear_mails": 1}
 TWICE = {"connections": 2, "handshakes": 1, "clear_mails": 1}
 THRICE = {"connections": 3, "handshakes": 2, "clear_mails": 1}
-BROKEN = Fell("secure", "may", "handshake", details.HANDSHAKE)
+BROKEN = Fell("secure", "may", "handshake", messages.HANDSHAKE)
 
 
 def lost(where, rule=()):
-    return deferred("4.4.2", details.LOST % details.WHILE[where],
+    return deferred("4.4.2", messages.LOST % messages.WHILE[where],
                     warnings=rule)
 
 
@@ -95,20 +95,20 @@ TABLE = [
     # mismatch
     ("mismatch", WRONG_NAME, SECURE, "", NOT_VERIFIED),
     ("mismatch-encrypt", WRONG_NAME, SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "encrypt", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("mismatch-may", WRONG_NAME, SECURE, "secure=may",
-     fell("secure", "may", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "may", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("mismatch-verify", WRONG_NAME, "verify", "secure=may verify=encrypt",
-     fell("verify", "encrypt", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("verify", "encrypt", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("mismatch-tls12", B(cert=WRONG_NAME.cert, tls=("TLSv1_2", "TLSv1_2")),
      SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "encrypt", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("mismatch-fingerprint", GOOD, FINGERPRINT, "fingerprint=encrypt",
-     fell("fingerprint", "encrypt", "mismatch", details.NO_FINGERPRINT_MATCH,
+     fell("fingerprint", "encrypt", "mismatch", messages.NO_FINGERPRINT_MATCH,
           "Untrusted")),
     ("mismatch-fingerprint-unset", GOOD, FINGERPRINT, "", NOT_VERIFIED),
     ("mismatch-other-level", WRONG_NAME, SECURE, "verify=may, dane=may",
@@ -117,33 +117,33 @@ TABLE = [
     # untrusted
     ("untrusted", UNKNOWN_CA, SECURE, "", NOT_VERIFIED),
     ("untrusted-encrypt", UNKNOWN_CA, SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "untrusted", details.UNKNOWN_CA, "Untrusted")),
+     fell("secure", "encrypt", "untrusted", messages.UNKNOWN_CA, "Untrusted")),
     ("untrusted-may", UNKNOWN_CA, SECURE, "secure=may",
-     fell("secure", "may", "untrusted", details.UNKNOWN_CA, "Untrusted")),
+     fell("secure", "may", "untrusted", messages.UNKNOWN_CA, "Untrusted")),
     ("untrusted-self-signed", SELF_SIGNED, "verify", "verify=may",
-     fell("verify", "may", "untrusted", details.SELF_SIGNED, "Untrusted")),
+     fell("verify", "may", "untrusted", messages.SELF_SIGNED, "Untrusted")),
     ("untrusted-expired", EXPIRED, SECURE, "secure=encrypt",
-     fell("secure", "encrypt", "untrusted", details.EXPIRED, "Untrusted")),
+     fell("secure", "encrypt", "untrusted", messages.EXPIRED, "Untrusted")),
 
     # The policy table's attribute wins over the parameter.
     ("attribute-may", WRONG_NAME, SECURE + " fallback=may", "",
-     fell("secure", "may", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "may", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("attribute-encrypt", WRONG_NAME, SECURE + " fallback=encrypt",
      "secure=may",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "encrypt", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
     ("attribute-none", WRONG_NAME, SECURE + " fallback=none", "secure=may",
      NOT_VERIFIED),
     ("upper-case", WRONG_NAME, SECURE + " fallback=MAY", "SECURE=Encrypt",
-     fell("secure", "may", "mismatch", details.WRONG_NAME,
-          details.NAMELESS)),
+     fell("secure", "may", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS)),
 
     # nostarttls
     ("nostarttls", NO_STARTTLS, SECURE, "", NOT_OFFERED),
     ("nostarttls-encrypt", NO_STARTTLS, SECURE, "secure=encrypt", NOT_OFFERED),
     ("nostarttls-may", NO_STARTTLS, SECURE, "secure=may",
-     fell("secure", "may", "nostarttls", details.NO_STARTTLS, "Cleartext",
+     fell("secure", "may", "nostarttls", messages.NO_STARTTLS, "Cleartext",
           **IN_CLEAR)),
     ("nostarttls-policy-encrypt", NO_STARTTLS, "encrypt", "secure=may",
      NOT_OFFERED),
@@ -153,10 +153,10 @@ TABLE = [
      deferred("4.7.0", "TLS is required, but host {namaddr} refused to start "
               "TLS: 454 4.7.0 not now", handshakes=0)),
     ("refused-454-may", REFUSED_454, SECURE, "secure=may",
-     fell("secure", "may", "starttls-refused", details.REFUSED_454,
+     fell("secure", "may", "starttls-refused", messages.REFUSED_454,
           "Cleartext", **IN_CLEAR)),
     ("refused-502-may", REFUSED_502, FINGERPRINT, "fingerprint=may",
-     fell("fingerprint", "may", "starttls-refused", details.REFUSED_502,
+     fell("fingerprint", "may", "starttls-refused", messages.REFUSED_502,
           "Cleartext", **IN_CLEAR)),
 
     # handshake
@@ -168,15 +168,15 @@ TABLE = [
          BROKEN, Refused("secure", "may", "handshake", "backoff")))),
     ("handshake-close-may-old", CLOSES, SECURE, "secure=may",
      dataclasses.replace(
-         fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
+         fell("secure", "may", "handshake", messages.HANDSHAKE, "Cleartext",
               **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
     ("handshake-alert-may-old", ALERTS, SECURE, "secure=may",
      dataclasses.replace(
-         fell("secure", "may", "handshake", details.HANDSHAKE, "Cleartext",
+         fell("secure", "may", "handshake", messages.HANDSHAKE, "Cleartext",
               **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
     ("handshake-protocol-may", OLD_TLS, SECURE + " protocols=TLSv1.3",
      "secure=may",
-     fell("secure", "may", "handshake", details.HANDSHAKE, "Trusted",
+     fell("secure", "may", "handshake", messages.HANDSHAKE, "Trusted",
           connections=2, handshakes=2)),
 
     # tls-lost
@@ -187,15 +187,15 @@ TABLE = [
     *((
         "lost-%s-may-old" % where.lower(), B(lose_in_tls=where), SECURE,
         "secure=may",
-        fell("secure", "may", "tls-lost", details.LOST % details.WHILE[where],
+        fell("secure", "may", "tls-lost", messages.LOST % messages.WHILE[where],
              "Cleartext", **TWICE), {"hold": True})
-      for where in details.WHILE),
+      for where in messages.WHILE),
 
     # wrappermode: nothing in cleartext, but a certificate may be forgiven.
     ("wrapper-mismatch-may", B(cert=WRONG_NAME.cert, wrapper=True, port=465),
      SECURE, "secure=may",
-     fell("secure", "encrypt", "mismatch", details.WRONG_NAME,
-          details.NAMELESS),
+     fell("secure", "encrypt", "mismatch", messages.WRONG_NAME,
+          messages.NAMELESS),
      {"nexthop": "[{host}]:465"}),
     ("wrapper-handshake-may-old", B(handshake="close", wrapper=True, port=465),
      SECURE, "secure=may",
@@ -215,8 +215,8 @@ TABLE = [
                           final_reply="451 4.3.0 later"),
      SECURE, "secure=encrypt",
      Expect(status="deferred", dsn="4.3.0", messages=0, warnings=(
-         Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),),
-            audit=(Audit("encrypt", "secure", details.NAMELESS, policy="secure",
+         Fell("secure", "encrypt", "mismatch", messages.WRONG_NAME),),
+            audit=(Audit("encrypt", "secure", messages.NAMELESS, policy="secure",
                          reason="mismatch", dsn="4.3.0"),))),
     # No data sent, no line.
     ("recipient-refused", B(rcpt_replies={"user": "550 5.1.1 unknown"}),
@@ -235,14 +235,14 @@ TABLE = [
     # The other ways to write, or not to write, a template.
     ("no-template", WRONG_NAME, SECURE, "secure=may",
      Expect(warnings=(Fell("secure", "may", "mismatch",
-                           details.WRONG_NAME),)), {"template": ""}),
+                           messages.WRONG_NAME),)), {"template": ""}),
     # IPv6, and a literal address.
     ("literal-address", NO_STARTTLS, SECURE, "secure=may",
-     fell("secure", "may", "nostarttls", details.NO_STARTTLS, "Cleartext",
+     fell("secure", "may", "nostarttls", messages.NO_STARTTLS, "Cleartext",
           **IN_CLEAR), {"nexthop": "[{addr}]"}),
     ("no-pipelining", B(cert=UNKNOWN_CA.cert, pipelining=False), SECURE,
      "secure=may",
-     fell("secure", "may", "untrusted", details.UNKNOWN_CA, "Untrusted")),
+     fell("secure", "may", "untrusted", messages.UNKNOWN_CA, "Untrusted")),
 ]
 
 

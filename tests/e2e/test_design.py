@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-import details
-from harness import (Audit, Behaviour, Case, Dns, Expect, Fell, Refused,
+from testenv import messages
+from testenv.harness import (Audit, Behaviour, Case, Dns, Expect, Fell, Refused,
                      parse_audit)
-from pki import Cert
-from releases import applicable
+from testenv.pki import Cert
+from testenv.releases import applicable
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -31,8 +31,8 @@ def dane(name, server, tlsa, policy, fallback, expect, **more):
                    nexthop="{domain}", **more)
 
 
-UNTRUSTED = Fell("secure", "may", "untrusted", details.UNKNOWN_CA)
-LOST = Fell("secure", "may", "tls-lost", details.LOST % details.WHILE["MAIL"])
+UNTRUSTED = Fell("secure", "may", "untrusted", messages.UNKNOWN_CA)
+LOST = Fell("secure", "may", "tls-lost", messages.LOST % messages.WHILE["MAIL"])
 MISSING = Fell("dane-only", "may", "tlsa-missing", NO_TLSA)
 
 # The first obstacle is the reason, the level is the last, each is warned about.
@@ -57,13 +57,13 @@ FOLLOWING = [
              audit=(Audit("may", "dane-only", "Cleartext", policy="dane-only",
                           reason="tlsa-missing"),),
              warnings=(MISSING, Fell("dane-only", "may", "nostarttls",
-                                     details.NO_STARTTLS)), **IN_CLEAR)),
+                                     messages.NO_STARTTLS)), **IN_CLEAR)),
     dane("missing-handshake", B(handshake="close"), "none", "dane-only",
          "dane-only=may", Expect(
              audit=(Audit("may", "dane-only", "Cleartext", policy="dane-only",
                           reason="tlsa-missing"),),
              warnings=(MISSING, Fell("dane-only", "may", "handshake",
-                                     details.HANDSHAKE)), **TWICE), hold=True),
+                                     messages.HANDSHAKE)), **TWICE), hold=True),
     dane("missing-nostarttls-encrypt", B(starttls="absent"), "none",
          "dane-only", "dane-only=encrypt", Expect(
              status="deferred", dsn="4.7.4", messages=0, handshakes=0,
@@ -74,7 +74,7 @@ FOLLOWING = [
                audit=(Audit("may", "dane", "Cleartext", policy="dane",
                             reason="nostarttls"),),
                warnings=(Fell("dane", "may", "nostarttls",
-                              details.NO_STARTTLS),), **IN_CLEAR))
+                              messages.NO_STARTTLS),), **IN_CLEAR))
       for kind in ("pkix", "unusable")),
     dane("unusable-strict", B(starttls="absent"), "pkix", "dane", "",
          Expect(status="deferred", dsn="4.7.4", messages=0, handshakes=0)),
@@ -129,9 +129,9 @@ LOCAL = [
 DELAY_MISMATCH = Expect(status="deferred", dsn="4.7.5", messages=0, warnings=(
     Refused("secure", "may", "mismatch", "delay"),))
 FELL_MISMATCH = Expect(
-    audit=(Audit("may", "secure", details.NAMELESS, policy="secure",
+    audit=(Audit("may", "secure", messages.NAMELESS, policy="secure",
                  reason="mismatch"),),
-    warnings=(Fell("secure", "may", "mismatch", details.WRONG_NAME),))
+    warnings=(Fell("secure", "may", "mismatch", messages.WRONG_NAME),))
 HOUR = (("smtp_tls_fallback_delay", "1h"),)
 SECOND = (("smtp_tls_fallback_delay", "1s"),)
 DELAY = [
@@ -176,9 +176,9 @@ DELAY = [
 BY_PARAMETER = (("smtp_tls_security_level", "secure"),
                 ("smtp_tls_secure_cert_match", "hostname"))
 MAY_FALL = Expect(
-    audit=(Audit("encrypt", "secure", details.NAMELESS, policy="secure",
+    audit=(Audit("encrypt", "secure", messages.NAMELESS, policy="secure",
                  reason="mismatch"),),
-    warnings=(Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),))
+    warnings=(Fell("secure", "encrypt", "mismatch", messages.WRONG_NAME),))
 NO_TLS_REQUIRED = {"headers": ("TLS-Required: no",),
                    "needs": ("tls-required-header",)}
 LEVEL = applicable([
@@ -205,7 +205,7 @@ SIX = [dataclasses.replace(
                 audit=(Audit("may", "secure", "Cleartext", policy="secure",
                              reason="nostarttls"),),
                 warnings=(Fell("secure", "may", "nostarttls",
-                               details.NO_STARTTLS),), **IN_CLEAR)),
+                               messages.NO_STARTTLS),), **IN_CLEAR)),
     name=agent + "-ipv6", agent=agent) for agent in ("smtp", "lmtp")]
 
 # A relay for what cannot be delivered otherwise.
@@ -293,4 +293,4 @@ REASONS = [(words, Case("smtp-reason-%s-%s" % (name, transport),
                          ids=[case.name for _, case in REASONS])
 def test_reason_of_a_broken_handshake(words, case, world):
     texts = world.result(case).texts("tls fallback: ")
-    assert texts and re.search(details.broken_handshake(words), texts[0])
+    assert texts and re.search(messages.broken_handshake(words), texts[0])

@@ -10,7 +10,7 @@ Many sequences go side by side, a step of each at a time.  Cost: about two
 minutes for 300 sequences, as ci/check has them.  By hand, more of them, and
 others:
 
-    tests/e2e/run -k differential --sequences=5000 --sequences-seed=2
+    tests/run e2e -k differential --sequences=5000 --sequences-seed=2
 
 One that fails is shrunk by Hypothesis and printed; it belongs into KEPT.
 """
@@ -24,13 +24,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase as Part, given, seed, settings
 
-import instance
-import postfix
+from testenv import instance, postfix
 import sequences
-from dnssec import digest_hex
-from harness import OUTPUT, parse_audit
-from peer import Behaviour
-from resolver import Resolver
+from testenv.dnssec import digest_hex
+from testenv.harness import OUTPUT, parse_audit
+from testenv.peer import Behaviour
+from testenv.resolver import Resolver
 from sequences import Message, Phase, Policy, Sequence, Step
 
 ADDRESS = "127.0.0.55"                  # of our resolver

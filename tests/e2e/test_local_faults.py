@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import OLD_ENOUGH, ROOT, Behaviour, Case
-from releases import mail_version
+from testenv.clone import TOP
+from testenv.harness import OLD_ENOUGH, Behaviour, Case
+from testenv.releases import mail_version
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -126,8 +127,7 @@ def stand_in(name, command):
                 daemons=(service_line(service, command),) if command else ())
 
 
-PRISTINE = ROOT / "build/pristine" / ("postfix-" + mail_version()
-                                      ) / "libexec/tlsproxy"
+PRISTINE = TOP / "build/pristine" / f"postfix-{mail_version()}" / "libexec/tlsproxy"
 STAND_INS = [
     stand_in("proxy-nowhere", ""),
     stand_in("proxy-ends", "spawn user=nobody argv=/bin/true"),

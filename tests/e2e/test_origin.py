@@ -4,10 +4,10 @@ settings."""
 
 import pytest
 
-import details
-from harness import Audit, Behaviour, Case, Dns, Expect, Fell, Refused
-from pki import Cert
-from releases import applicable
+from testenv import messages
+from testenv.harness import Audit, Behaviour, Case, Dns, Expect, Fell, Refused
+from testenv.pki import Cert
+from testenv.releases import applicable
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -114,7 +114,7 @@ def may_would(name, server, params, protocol, **more):
                     audit=(Audit("may", "secure", "Trusted", policy="secure",
                                  reason="handshake"),),
                     warnings=(Fell("secure", "may", "handshake",
-                                   details.HANDSHAKE),),
+                                   messages.HANDSHAKE),),
                     connections=2, handshakes=2), **more), protocol
 
 
@@ -207,7 +207,7 @@ STS_CASES = [
                           reason="sts-mx"),),
              warnings=(Fell("secure", "may", "sts-mx",
                             "the host is not in the STS policy"),
-                       Fell("secure", "may", "handshake", details.HANDSHAKE)),
+                       Fell("secure", "may", "handshake", messages.HANDSHAKE)),
              connections=2, handshakes=1, clear_mails=1)),
 ]
 

@@ -1,6 +1,6 @@
 """Without fallback level and template, nothing is different from upstream.
 
-tests/e2e/run has made both files, with the same cases in two sandboxes: what
+`tests/run e2e' has made both files, with the same cases in two sandboxes: what
 smtp(8) and lmtp(8) logged, and what they said to the servers, byte for byte.
 
 Also, that releases.py is right about upstream.
@@ -13,8 +13,8 @@ import subprocess
 
 import pytest
 
-from harness import OUTPUT
-from releases import SINCE, has, mail_version
+from testenv.harness import OUTPUT
+from testenv.releases import SINCE, has, mail_version
 
 FILES = {name: OUTPUT / "plain" / (name + ".json")
          for name in ("pristine", "patched")}
@@ -23,12 +23,12 @@ FILES = {name: OUTPUT / "plain" / (name + ".json")
 @pytest.fixture(scope="module")
 def runs():
     missing = [str(path) for path in FILES.values() if not path.exists()]
-    assert not missing, "run tests/e2e/run, which makes " + ", ".join(missing)
+    assert not missing, "run `tests/run e2e', which makes " + ", ".join(missing)
     found = {name: json.loads(path.read_text())
              for name, path in FILES.items()}
     for run in found.values():
         assert run["version"] == mail_version(), (
-            "run tests/e2e/run: there are only results of Postfix "
+            "run `tests/run e2e': there are only results of Postfix "
             + run["version"])
     return {name: run["cases"] for name, run in found.items()}
 

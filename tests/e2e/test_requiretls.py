@@ -9,10 +9,10 @@ import dataclasses
 
 import pytest
 
-import details
-from harness import Audit, Behaviour, Case, Dns, Expect, Fell, Refused
-from pki import Cert
-from releases import applicable
+from testenv import messages
+from testenv.harness import Audit, Behaviour, Case, Dns, Expect, Fell, Refused
+from testenv.pki import Cert
+from testenv.releases import applicable
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -23,32 +23,32 @@ WRONG_NAME = Cert(names=("other.example",))
 SENDER = "Sender requested REQUIRETLS, but "
 OBSTACLES = {
     "mismatch": (
-        SECURE, B(cert=WRONG_NAME), details.WRONG_NAME, {},
+        SECURE, B(cert=WRONG_NAME), messages.WRONG_NAME, {},
         {"enforce": ("bounced", "5.7.10", SENDER + "no matching server "
                      "certificate was found. The last attempted server was "
                      "{namaddr}")}),
     "nostarttls": (
-        SECURE, B(starttls="absent"), details.NO_STARTTLS,
+        SECURE, B(starttls="absent"), messages.NO_STARTTLS,
         {"handshakes": 0, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
             "bounced", "5.7.30", SENDER + "TLS service was not offered by "
             "host {namaddr}"))),
     "starttls-refused": (
-        SECURE, B(starttls=details.REFUSED_454), details.REFUSED_454,
+        SECURE, B(starttls=messages.REFUSED_454), messages.REFUSED_454,
         {"handshakes": 0, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
             "bounced", "5.7.10", SENDER + "host {namaddr} refused to start "
-            "TLS: " + details.REFUSED_454))),
+            "TLS: " + messages.REFUSED_454))),
     "handshake": (
-        SECURE, B(handshake="close"), details.HANDSHAKE,
+        SECURE, B(handshake="close"), messages.HANDSHAKE,
         {"connections": 3, "handshakes": 2, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
-            "deferred", "4.7.5", details.NOT_STARTED))),
+            "deferred", "4.7.5", messages.NOT_STARTED))),
     "tls-lost": (
-        SECURE, B(lose_in_tls="MAIL"), details.LOST % details.WHILE["MAIL"],
+        SECURE, B(lose_in_tls="MAIL"), messages.LOST % messages.WHILE["MAIL"],
         {"connections": 2, "clear_mails": 1},
         dict.fromkeys(("enforce", "opportunistic+starttls"), (
-            "deferred", "4.4.2", details.LOST % details.WHILE["MAIL"]))),
+            "deferred", "4.4.2", messages.LOST % messages.WHILE["MAIL"]))),
     "tlsa-missing": (
         "dane-only", B(), "no TLSA records found", {},
         {"enforce": ("deferred", "4.7.5", "no TLSA records found")}),
@@ -77,7 +77,7 @@ def outcome(reason, policy):
         return Expect(status=status, dsn=dsn, reason=text, messages=0,
                       warnings=warnings, **seen)
     auth = ("Cleartext" if reason in IN_CLEAR
-            else details.NAMELESS if reason == "mismatch" else "Trusted")
+            else messages.NAMELESS if reason == "mismatch" else "Trusted")
     return Expect(audit=(Audit("may", level, auth, policy=level,
                                reason=reason),),
                   warnings=fell * (2 if reason == "handshake" else 1), **seen)

@@ -4,7 +4,7 @@ Besides the lists in the tables of rounds.py there are random ones; all are
 delivered together.  Cost: about a minute for 300 of them, as ci/check has them
 on its main line.  By hand, more of them, and others:
 
-    tests/e2e/run -k random_list --lists=5000 --lists-seed=2
+    tests/run e2e -k random_list --lists=5000 --lists-seed=2
 """
 
 import pytest

@@ -9,9 +9,9 @@ import dataclasses
 import pytest
 
 import rounds
-from dnssec import Dns
-from harness import Audit, Case, Expect, Fell
-from releases import applicable
+from testenv.dnssec import Dns
+from testenv.harness import Audit, Case, Expect, Fell
+from testenv.releases import applicable
 from rounds import KINDS, LATER, List, host
 
 # What there is to be said of each; SRV records and address lists only differ

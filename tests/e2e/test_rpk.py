@@ -2,10 +2,10 @@
 
 import pytest
 
-import rpk
-from harness import Audit, Behaviour, Case, Expect
-from pki import Cert
-from releases import applicable
+from testenv import rpk
+from testenv.harness import Audit, Behaviour, Case, Expect
+from testenv.pki import Cert
+from testenv.releases import applicable
 
 RAW = Behaviour(raw_key=True)
 RAW_RSA = Behaviour(raw_key=True, cert=Cert(key="rsa"))

@@ -5,11 +5,10 @@ import dataclasses
 
 import pytest
 
-import details
-import postfix
-from harness import Audit, Behaviour, Case, Expect, Fell, Refused
-from peer import GONE
-from pki import Cert
+from testenv import messages, postfix
+from testenv.harness import Audit, Behaviour, Case, Expect, Fell, Refused
+from testenv.peer import GONE
+from testenv.pki import Cert
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -93,7 +92,7 @@ def test_password_with_authentication(case, world):
 @pytest.mark.parametrize("case", [
     sasl_case(agent, "elsewhere", B(starttls="absent", **WITH_LOGIN),
               Expect(warnings=(Fell("secure", "may", "nostarttls",
-                                    details.NO_STARTTLS),),
+                                    messages.NO_STARTTLS),),
                      audit=(Audit("may", "secure", "Cleartext",
                                   policy="secure", reason="nostarttls"),),
                      handshakes=0, clear_mails=1), params=OTHER_SASL)
@@ -125,30 +124,30 @@ def fell(reason, detail, auth, **more):
 
 HOSTILE = [
     hostile("starttls-reply", B(starttls="454 4.7.0 " + NASTY),
-            fell("starttls-refused", details.REFUSED.replace("REPLY",
+            fell("starttls-refused", messages.REFUSED.replace("REPLY",
                  "454 4.7.0 " + SHOWN),
                  "Cleartext", handshakes=0, clear_mails=1)),
     hostile("starttls-lines", B(starttls="454 4.7.0 no\n454 4.7.0 " + FORGED),
-            fell("starttls-refused", details.REFUSED.replace("REPLY",
+            fell("starttls-refused", messages.REFUSED.replace("REPLY",
                  "454-4.7.0 no 454 4.7.0 " + FORGED),
                  "Cleartext", handshakes=0, clear_mails=1)),
     hostile("common-name", B(cert=Cert(
         issuer="self", subject="x\n" + FORGED[:60])),
-        fell("untrusted", details.SELF_SIGNED, "Untrusted")),
+        fell("untrusted", messages.SELF_SIGNED, "Untrusted")),
     hostile("certificate-name", B(cert=Cert(
         names=("evil.example\n" + FORGED[:40],), subject="evil")),
-        fell("mismatch", details.WRONG_NAME, details.NAMELESS)),
+        fell("mismatch", messages.WRONG_NAME, messages.NAMELESS)),
     hostile("final-reply", B(final_reply="250 2.0.0 " + NASTY,
                              starttls="absent"),
-            fell("nostarttls", details.NO_STARTTLS, "Cleartext",
+            fell("nostarttls", messages.NO_STARTTLS, "Cleartext",
                  handshakes=0, clear_mails=1)),
     hostile("final-lines", B(final_reply="250 2.0.0 ok\n250 2.0.0 " + FORGED,
                              starttls="absent"),
-            fell("nostarttls", details.NO_STARTTLS, "Cleartext",
+            fell("nostarttls", messages.NO_STARTTLS, "Cleartext",
                  handshakes=0, clear_mails=1)),
     hostile("greeting", B(greeting="220 " + NASTY + "\n220 " + FORGED,
                           starttls="absent"),
-            fell("nostarttls", details.NO_STARTTLS, "Cleartext",
+            fell("nostarttls", messages.NO_STARTTLS, "Cleartext",
                  handshakes=0, clear_mails=1)),
 ]
 

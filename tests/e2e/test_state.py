@@ -4,10 +4,9 @@ import dataclasses
 
 import pytest
 
-import details
-import postfix
-from harness import Audit, Behaviour, Case, Dns, Expect, Fell, parse_audit
-from pki import Cert
+from testenv import messages, postfix
+from testenv.harness import Audit, Behaviour, Case, Dns, Expect, Fell, parse_audit
+from testenv.pki import Cert
 
 B = Behaviour
 SECURE = "secure match=hostname"
@@ -47,7 +46,7 @@ REUSE = [
     ("fell-clear", B(starttls="absent"), SECURE, False,
      {"fallback": "secure=may"},
      Audit("may", "secure", "Cleartext", policy="secure", reason="nostarttls"),
-     (Fell("secure", "may", "nostarttls", details.NO_STARTTLS),), True),
+     (Fell("secure", "may", "nostarttls", messages.NO_STARTTLS),), True),
     ("proxy-encrypt", B(), "encrypt", True, {},
      Audit("encrypt", "encrypt", "Trusted"), (), False),
     ("proxy-tls12", B(tls=("TLSv1_2", "TLSv1_2")), "encrypt", True, {},
@@ -56,12 +55,12 @@ REUSE = [
      Audit("secure", "secure", "Verified"), (), False),
     ("proxy-mismatch", B(cert=WRONG_NAME), SECURE, True,
      {"fallback": "secure=encrypt"},
-     Audit("encrypt", "secure", details.NAMELESS, policy="secure",
+     Audit("encrypt", "secure", messages.NAMELESS, policy="secure",
            reason="mismatch"),
-     (Fell("secure", "encrypt", "mismatch", details.WRONG_NAME),), False),
+     (Fell("secure", "encrypt", "mismatch", messages.WRONG_NAME),), False),
     ("proxy-untrusted", B(cert=UNKNOWN_CA), SECURE + " fallback=may", True, {},
      Audit("may", "secure", "Untrusted", policy="secure", reason="untrusted"),
-     (Fell("secure", "may", "untrusted", details.UNKNOWN_CA),), False),
+     (Fell("secure", "may", "untrusted", messages.UNKNOWN_CA),), False),
 ]
 
 
@@ -306,8 +305,8 @@ def test_unverified_session_from_before_the_fallback_level(case, world):
             "Untrusted", "encrypt", "untrusted")
         assert result.texts("tls fallback: ") == [result.warning_line(
             Fell("secure", "encrypt", "untrusted",
-                 details.UNKNOWN_CA_RESUMED if resumed
-                 else details.UNKNOWN_CA),
+                 messages.UNKNOWN_CA_RESUMED if resumed
+                 else messages.UNKNOWN_CA),
             result.queue_ids[0])]
 
 
@@ -327,10 +326,10 @@ SEVERAL = [
         audit=(Audit("secure", "secure", "Verified", host=1),),
         connections=2, handshakes=2)),
     mx_case("second-falls", B(starttls="absent"), BAD, "secure=encrypt",
-            Expect(audit=(Audit("encrypt", "secure", details.NAMELESS,
+            Expect(audit=(Audit("encrypt", "secure", messages.NAMELESS,
                                 policy="secure", reason="mismatch", host=1),),
                    warnings=(Fell("secure", "encrypt", "mismatch",
-                                  details.WRONG_NAME, host=1),),
+                                  messages.WRONG_NAME, host=1),),
                    connections=2, handshakes=1)),
 ]
 

@@ -3,14 +3,13 @@ fallback=may."""
 
 import html
 import re
-from pathlib import Path
 
 import pytest
 
-import details
-import sts
-from harness import Audit, Behaviour, Case, Dns, Expect, Fell
-from pki import Cert
+from testenv import messages, sts
+from testenv.clone import TOP
+from testenv.harness import Audit, Behaviour, Case, Dns, Expect, Fell
+from testenv.pki import Cert
 
 B = Behaviour
 UNKNOWN_CA = B(cert=Cert(issuer="other"))
@@ -40,11 +39,11 @@ CASES = [
         status="deferred", dsn="4.7.4", messages=0, handshakes=0)),
     case("testing", "good", B(), VERIFIED),
     case("testing", "untrusted", UNKNOWN_CA,
-         fell("untrusted", details.UNKNOWN_CA, "Untrusted")),
+         fell("untrusted", messages.UNKNOWN_CA, "Untrusted")),
     case("testing", "mismatch", B(cert=Cert(names=("other.example",))),
-         fell("mismatch", details.WRONG_NAME, details.NAMELESS)),
+         fell("mismatch", messages.WRONG_NAME, messages.NAMELESS)),
     case("testing", "nostarttls", NO_STARTTLS,
-         fell("nostarttls", details.NO_STARTTLS, "Cleartext", handshakes=0,
+         fell("nostarttls", messages.NO_STARTTLS, "Cleartext", handshakes=0,
               clear_mails=1)),
     case("none", "nostarttls", NO_STARTTLS, Expect(
         audit=(Audit("none", "none", "Cleartext"),), handshakes=0,
@@ -59,8 +58,7 @@ def test_sts(case, world):
 
 def test_the_documents_say_the_same():
     """The recipe in TLS_FALLBACK_README is the one that is used above."""
-    text = (Path(__file__).parents[2]
-            / "proto/TLS_FALLBACK_README.html").read_text()
+    text = (TOP / "proto/TLS_FALLBACK_README.html").read_text()
     section = text.partition("MTA-STS </a>")[2]
     recipe = re.search(r"smtp_tls_policy_maps =\s+(.*?)\s*</pre>", section,
                        re.DOTALL).group(1)

@@ -10,12 +10,12 @@ import dataclasses
 import pytest
 
 import matrix
-import tlsrpt
-from dnssec import Dns
-from harness import Behaviour, Case
-from pki import Cert
-from releases import has
-from tlsrpt import SUCCESS, Report
+from testenv import tlsrpt
+from testenv.dnssec import Dns
+from testenv.harness import Behaviour, Case
+from testenv.pki import Cert
+from testenv.releases import has
+from testenv.tlsrpt import SUCCESS, Report
 
 REASONS = {
     "tlsa-lookup": "dnssec-invalid",

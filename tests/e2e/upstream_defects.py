@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Show defects of the unpatched Postfix, with the servers of these tests.
 
-usage: ci/sandbox --pristine /usr/bin/python3 tests/e2e/upstream_defects.py [NAME]...
+usage: tests/run defects [NAME]...
 
 Without a name, all of them that the release can have. Prints for each of them
 whether it is there, with the evidence. The exit status is 0 when all are, 1
@@ -9,13 +9,10 @@ when one is not: then docs/UPSTREAM.md is out of date.
 """
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from harness import OUTPUT, Behaviour, Case, World  # noqa: E402
-from pki import Cert  # noqa: E402
-from releases import has  # noqa: E402
+from testenv.harness import OUTPUT, Behaviour, Case, World
+from testenv.pki import Cert
+from testenv.releases import has
 
 B = Behaviour
 SECURE = "secure match=hostname"

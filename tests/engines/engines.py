@@ -12,7 +12,8 @@ import subprocess
 import time
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP
+
 SHIPPED = TOP / "postfix/auxiliary/tls-audit"
 POLL = 0.05
 PATIENCE = 120

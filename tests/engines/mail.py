@@ -9,10 +9,10 @@ import functools
 import itertools
 from pathlib import Path
 
-import instance
+from testenv import instance
 from engines import wait_for
-from peer import Behaviour, Peers, Transcript
-from pki import Cert, Pki
+from testenv.peer import Behaviour, Peers, Transcript
+from testenv.pki import Cert, Pki
 
 TEMPLATES = {"mx1": "json", "mx2": "full", "mx3": "standard"}
 LOGS = {name: Path(f"/var/log/postfix-{name}.log") for name in TEMPLATES}

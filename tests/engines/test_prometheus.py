@@ -65,7 +65,7 @@ def get(port, path, **query):
         return answer.read().decode()
 
 
-class World:
+class Monitoring:
     """A mail server, its metrics, and those who look at them."""
 
     def __init__(self, place):
@@ -143,7 +143,7 @@ class World:
 
 @pytest.fixture(scope="module", name="world")
 def make_world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("prometheus"))
+    world = Monitoring(tmp_path_factory.mktemp("prometheus"))
     world.deliver(10)
     world.start()
     yield world

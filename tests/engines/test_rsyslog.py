@@ -38,7 +38,7 @@ INPUTS = "".join([
     f'  action(type="omfile" file="{LOGS["mx3"]}" template="RSYSLOG_TraditionalFileFormat")\n}}\n'])
 
 
-class World:
+class Collection:
     """Everything, and the way to it."""
 
     def __init__(self):
@@ -83,7 +83,7 @@ class World:
 @pytest.fixture(scope="module", name="world")
 def make_world():
     """2,000 messages are under way while PostgreSQL comes and goes."""
-    world = World()
+    world = Collection()
     world.rsyslog.start()
     wait_for(Path("/dev/log").exists, "/dev/log")
     site = Site()

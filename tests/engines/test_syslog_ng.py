@@ -21,7 +21,7 @@ GOOD = "relay=mx.bad.test[127.0.0.9]:25, auth=Verified, level=secure"
 COUNT = "SELECT count(*) FROM event"
 
 
-class World:
+class Collector:
     """The database, syslog-ng, and a log."""
 
     def __init__(self):
@@ -58,7 +58,7 @@ class World:
 @pytest.fixture(scope="module", name="world")
 def make_world():
     """A log with every kind of line comes in while PostgreSQL comes and goes."""
-    world = World()
+    world = Collector()
     lines = MATRIX.splitlines(keepends=True)
     third = len(lines) // 3
     world.append("".join(lines[:third]))

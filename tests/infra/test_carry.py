@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import TOP, clean_environment
-from made_up import SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines
+from fake_releases import SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines
 
 smtp, tls = numbered("smtp"), numbered("tls")
 ONE = patch((SMTP, smtp, with_lines(smtp, 10, 30)))

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from conftest import TOP
-from made_up import (
+from fake_releases import (
     SMTP, TLS, numbered, pack, patch, pinned, release, series, with_lines,
 )
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from conftest import TOP
-from made_up import HEADER, SMTP, TLS, numbered, patch, release, series, with_lines
+from fake_releases import HEADER, SMTP, TLS, numbered, patch, release, series, with_lines
 
 VERSIONS = {"3.7": "3.7.11", "3.10": "3.10.13", "3.11": "3.11.6"}
 DIRECTIONS = [(here, there) for here in VERSIONS for there in VERSIONS if here != there]

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from made_up import SMTP, TLS, numbered, patch, release, series, with_lines
+from fake_releases import SMTP, TLS, numbered, patch, release, series, with_lines
 
 TREE = "build/edit-3.10.13"
 SAMPLE = "postfix/src/tls/tls_sample.c"

@@ -22,12 +22,9 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-
-import postfix  # noqa: E402
-from harness import Behaviour, Case, World, parse_audit  # noqa: E402
-from pki import Cert  # noqa: E402
+from testenv import postfix
+from testenv.harness import Behaviour, Case, World, parse_audit
+from testenv.pki import Cert
 
 VICTIMS = ("smtp", "tlsproxy", "scache", "tlsmgr")
 SECURE = "secure match=hostname"

@@ -4,11 +4,10 @@ import os
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP
 
 POSTCONF = """\
 #!/bin/sh

@@ -1,23 +1,20 @@
 """Upgrades of mail systems that are in use, in throw-away clones; see scenario.py."""
 
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from testenv.clone import TOP, environment, in_clone
 
 
 def scenario(*arguments, options=()):
     release = subprocess.run(["sh", "ci/prepare", "--release"], cwd=TOP, text=True,
                              stdout=subprocess.PIPE, check=True).stdout.strip()
     done = subprocess.run(
-        ["sh", "ci/sandbox", *options, "/usr/bin/python3",
-         "tests/upgrade/scenario.py", *map(str, arguments)],
+        in_clone("tests/upgrade/scenario.py", *arguments, options=options),
         cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "RELEASE": release})
+        env=environment(RELEASE=release))
     assert done.returncode == 0, done.stdout
     print(done.stdout)
     assert done.stdout.endswith("scenario complete\n")

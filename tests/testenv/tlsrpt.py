@@ -14,8 +14,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnssec import UNSIGNED_ZONE
-from releases import has
+from testenv.dnssec import UNSIGNED_ZONE
+from testenv.releases import has
 
 SOCKET = "/run/tlsrpt.socket"
 HEADER = Path("/usr/include/tlsrpt.h")

@@ -102,7 +102,7 @@ def run(*command, check=True, **options):
 def require_sandbox():
     """Never touch a machine that somebody uses."""
     if socket.gethostname() != "sandbox.example":
-        raise SystemExit("this is not the sandbox: run tests/e2e/run")
+        raise SystemExit("this is not the sandbox: run tests/run")
 
 
 QUEUE_ID = re.compile(r"(?:warning: )?([0-9A-F]{6,}): ")

@@ -9,16 +9,12 @@ Thus a reader's commands can be executed as they are printed.
 import dataclasses
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-E2E = Path(__file__).resolve().parents[1] / "e2e"
-sys.path.insert(0, str(E2E))
-
-from peer import Behaviour, Peers, Transcript  # noqa: E402
-from pki import Cert, Pki  # noqa: E402
-from postfix import MailLog, POLL, require_sandbox, run  # noqa: E402
+from testenv.peer import Behaviour, Peers, Transcript
+from testenv.pki import Cert, Pki
+from testenv.postfix import MailLog, POLL, require_sandbox, run
 
 WORK = Path("/var/tmp/docs")
 TRANSCRIPT = WORK / "transcript"        # of all conversations, see peer.py
@@ -39,7 +35,7 @@ SERVERS = {                             # domain: (mail server, its address)
 }
 
 
-class World:
+class ExampleNet:
     """Servers, names, and the installed Postfix."""
 
     def __init__(self):

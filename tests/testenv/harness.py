@@ -18,17 +18,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import details
-import postfix
-import sts
-import tlsrpt
-from dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
-from peer import Behaviour, Peers, Transcript
-from pki import Pki
-from releases import has
+from testenv import messages as texts
+from testenv import postfix, sts, tlsrpt
+from testenv.clone import TOP
+from testenv.dnssec import Dns, Zones  # noqa: F401 (for those who write cases)
+from testenv.peer import Behaviour, Peers, Transcript
+from testenv.pki import Pki
+from testenv.releases import has
 
-ROOT = Path(__file__).resolve().parents[2]
-OUTPUT = ROOT / "build" / "e2e"
+OUTPUT = TOP / "build" / "e2e"
 PATIENCE = 60                           # seconds until a delivery is overdue
 AGE = 2                                 # seconds; older than OLD_ENOUGH's limit
 
@@ -291,7 +289,7 @@ class World:
         """Publish the MTA-STS policies, and start what looks for them."""
         if not cases:
             return
-        resolver = sts.Resolver("/var/tmp/e2e-sts", self.peers.pki)
+        resolver = sts.StsResolver("/var/tmp/e2e-sts", self.peers.pki)
         for case in cases:
             resolver.add(case.domain, case.sts, [
                 server.host for server in self.behaviours[case.name]])
@@ -566,7 +564,7 @@ class Result:
             "status": [status[1:3] for status in self.statuses()],
             "in queue": [queue[queue_id]["queue_name"] if queue_id in queue
                          else "gone" for queue_id in self.queue_ids],
-            "warnings": [details.without_reason(text)
+            "warnings": [texts.without_reason(text)
                          for text in self.texts("tls fallback")],
             "audit": self.texts("tlsaudit: "),
             "connections": len(self.connections()),

@@ -12,7 +12,7 @@ import socket
 import time
 from pathlib import Path
 
-import postfix
+from testenv import postfix
 
 BODY = "Hello."
 

@@ -16,8 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from pki import Cert
-from postfix import POLL
+from testenv.pki import Cert
+from testenv.postfix import POLL
 
 WEB = "127.0.0.60"
 DAEMON = ("127.0.0.1", 8461)
@@ -53,7 +53,7 @@ def add_records(zones, domain):
     zones.add("test", "mta-sts." + domain, "A " + WEB)
 
 
-class Resolver:
+class StsResolver:
     """The web server with the policies, and the resolver daemon."""
 
     def __init__(self, directory, pki):

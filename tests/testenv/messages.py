@@ -6,7 +6,7 @@ Postfix's words for everything else.  {namaddr} is the server's name[address].
 
 import re
 
-from releases import has
+from testenv.releases import has
 
 UNKNOWN_CA = "unable to get local issuer certificate"
 UNKNOWN_CA_RESUMED = (UNKNOWN_CA if has("first-error-is-result")

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from postfix import POLL, run
+from testenv.postfix import POLL, run
 
 HERE = "127.0.0.53"                     # unbound, for Postfix
 NSD = ("127.0.0.1", 5300)

@@ -34,17 +34,12 @@ import selectors
 import socket
 import ssl
 import struct
-import sys
 import threading
 import time
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import pki  # noqa: E402
-import rpk  # noqa: E402
+from testenv import pki, rpk
 
 TIMEOUT = 600                           # seconds a peer waits for its client
 
