@@ -148,7 +148,7 @@ def compare(pristine_file, patched_file):
         elif old is None:
             fault = None if new["ok"] else "is ours, and fails"
         elif old["ok"] != new["ok"]:
-            fault = "passes only in the %s tree" % ("pristine" if old["ok"] else "patched")
+            fault = f"passes only in the {'pristine' if old['ok'] else 'patched'} tree"
         elif not old["ok"] and stable(old["output"]) != stable(new["output"]):
             fault = "fails in both trees, but not alike"
         else:

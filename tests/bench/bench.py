@@ -24,7 +24,7 @@ OUTPUT = BUILD / "bench"
 # name, patched service, pristine service, goal. The goal for a rate is that 1
 # is no further from the quartiles of all rounds' ratios than they are apart.
 RATES = [
-    ("%s, %s" % (title, template), "%s-%s" % (transport, template),
+    (f"{title}, {template}", f"{transport}-{template}",
      transport + "-empty", "same" if template == "empty" else "")
     for transport, title in (("clear", "cleartext"), ("tls", "TLS"),
                              ("reuse", "TLS with tlsproxy reuse"))
@@ -66,8 +66,12 @@ MEMORY = [("cleartext", "clear-full", "clear-empty"),
           ("TLS, fallback, full", "mismatch-full", "encrypt-empty")]
 
 
-def say(text, *details):
-    print("bench: " + text % details, file=sys.stderr, flush=True)
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def round_name(number, rounds):
+    return "warm-up" if number < 0 else f"round {number + 1} of {rounds}"
 
 
 class Side:
@@ -86,10 +90,10 @@ class Side:
     def _answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit("bench: the %s side ended" % self.name)
+            raise SystemExit(f"bench: the {self.name} side ended")
         answer = json.loads(line)
         if "error" in answer:
-            raise SystemExit("bench: %s: %s" % (self.name, answer["error"]))
+            raise SystemExit(f"bench: {self.name}: {answer['error']}")
         return answer
 
     def ask(self, **command):
@@ -139,8 +143,7 @@ class Bench:
         messages = max(50, self.options.messages // 5)
         rates = {"patched": [], "pristine": []}
         for number in range(-1, self.options.rounds):
-            say("Exim, %s", "warm-up" if number < 0 else
-                "round %d of %d" % (number + 1, self.options.rounds))
+            say("Exim, " + round_name(number, self.options.rounds))
             answers = (side.ask(do="rate", service="mismatch-empty",
                                 messages=messages),
                        side.ask(do="exim", messages=messages))
@@ -155,8 +158,7 @@ class Bench:
         options = self.options
         collected = {row[0]: {"patched": [], "pristine": []} for row in rows}
         for number in range(-1, options.rounds):
-            say("rates, %s", "warm-up" if number < 0 else
-                "round %d of %d" % (number + 1, options.rounds))
+            say("rates, " + round_name(number, options.rounds))
             for name, patched, pristine, _ in rows:
                 services = {"patched": patched, "pristine": pristine}
                 order = sorted(services, reverse=number % 2)
@@ -188,7 +190,7 @@ class Bench:
             for what in ("connections", "handshakes"):
                 patched, pristine = (median(side, what) for side in
                                      ("patched", "pristine"))
-                self.row("%s per delivery: %s" % (what, name), "", patched,
+                self.row(f"{what} per delivery: {name}", "", patched,
                          pristine, goal="equal" if goal else "",
                          met=patched == pristine if goal else None, digits=4)
 
@@ -209,31 +211,31 @@ class Bench:
 
     def instructions(self):
         for name, mine, other, goal in INSTRUCTIONS:
-            say("instructions: %s", name)
+            say(f"instructions: {name}")
             (count, _), (base, _) = self.count(mine, other)
             self.instructions_row(name, count, base, goal)
         for name, mine, other, goal in RECORDS:
-            say("instructions: %s", name)
+            say(f"instructions: {name}")
             self.with_line(name, goal, *self.count((PATCHED, mine),
                                                    (PRISTINE, other)))
 
     def with_line(self, name, goal, mine, other):
         """The record's own line is not what the record costs: any line does."""
         line = mine[1] - other[1]
-        self.instructions_row("%s: one msg_info(3) line of that length" % name,
+        self.instructions_row(f"{name}: one msg_info(3) line of that length",
                               other[0] + line, other[0], None)
-        self.instructions_row("%s, against one such line" % name,
+        self.instructions_row(f"{name}, against one such line",
                               mine[0], other[0] + line, goal)
 
     def instructions_row(self, name, count, base, goal):
         self.row("instructions per delivery: " + name, "", count, base,
-                 digits=0, goal="at most %.5g" % goal if goal else "",
+                 digits=0, goal=f"at most {goal:.5g}" if goal else "",
                  met=count / base <= goal if goal else None)
 
     def memory(self):
         steps = [max(100, self.options.memory // 10), self.options.memory]
         for name, patched, pristine in MEMORY:
-            say("memory after %d deliveries: %s", steps[-1], name)
+            say(f"memory after {steps[-1]} deliveries: {name}")
             sizes = {}
             for side, service in (("patched", patched),
                                   ("pristine", pristine)):
@@ -241,7 +243,7 @@ class Bench:
                     do="memory", service=service, steps=steps)["memory"]
             for step, mine, theirs in zip(steps, sizes["patched"],
                                           sizes["pristine"]):
-                self.row("memory after %d deliveries: %s" % (step, name),
+                self.row(f"memory after {step} deliveries: {name}",
                          "kB", mine, theirs, digits=0)
             growth = sizes["patched"][-1] - sizes["patched"][0]
             self.rows[-1].update(
@@ -263,8 +265,7 @@ def machine():
                 Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.machine())
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    return "%d x %s, %s, Linux %s" % (os.cpu_count(), cpu, system,
-                                      platform.release())
+    return f"{os.cpu_count()} x {cpu}, {system}, Linux {platform.release()}"
 
 
 def table(rows):
@@ -272,13 +273,12 @@ def table(rows):
              "|---|---:|---:|---:|---|---|"]
     for row in rows:
         met = {True: "yes", False: "**no**", None: ""}[row["met"]]
-        lines.append("| %s | %s | %s | %s | %s | %s |" % (
-            row["name"], *("%s %s" % (format(row[side], ",g"
-                                             if row[side] < 1e6 else ",.0f"),
-                                      row["unit"])
-                           for side in ("patched", "pristine")),
-            "" if row["ratio"] is None else "%.4f" % row["ratio"],
-            row["goal"], met))
+        patched, pristine = (
+            f"{row[side]:{',g' if row[side] < 1e6 else ',.0f'}} {row['unit']}"
+            for side in ("patched", "pristine"))
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.4f}"
+        lines.append(
+            f"| {row['name']} | {patched} | {pristine} | {ratio} | {row['goal']} | {met} |")
     return "\n".join(line.replace("  ", " ") for line in lines)
 
 
@@ -287,9 +287,8 @@ def document(path, text):
     before, _, rest = path.read_text().partition("<!-- begin table -->\n")
     _, marker, after = rest.partition("<!-- end table -->")
     if not marker:
-        raise SystemExit("bench: %s has no place for the table" % path)
-    path.write_text("%s<!-- begin table -->\n%s\n%s%s" % (before, text, marker,
-                                                        after))
+        raise SystemExit(f"bench: {path} has no place for the table")
+    path.write_text(f"{before}<!-- begin table -->\n{text}\n{marker}{after}")
 
 
 def main():
@@ -316,18 +315,18 @@ def main():
     bench = Bench(options)
     bench.run()
     (BUILD / "bench.json").write_text(json.dumps(bench.rows, indent=1) + "\n")
-    text = "Measured on %s, in %d minutes: Postfix %s, %s.\n\n%s" % (
-        time.strftime("%Y-%m-%d"), (time.time() - began + 59) // 60,
-        bench.version(), machine(), table(bench.rows))
+    minutes = int(time.time() - began + 59) // 60
+    text = (f"Measured on {time.strftime('%Y-%m-%d')}, in {minutes} minutes:"
+            f" Postfix {bench.version()}, {machine()}.\n\n{table(bench.rows)}")
     print(text)
     if options.document:
         document(options.document, text)
     missed = [row["name"] for row in bench.rows if row["met"] is False]
-    say("%d rows in build/bench.json; goals missed: %s", len(bench.rows),
-        "; ".join(missed) or "none")
+    say(f"{len(bench.rows)} rows in build/bench.json;"
+        f" goals missed: {'; '.join(missed) or 'none'}")
     broken = [row["name"] for row in bench.rows if is_broken(row)]
     if broken:
-        say("far from what it should be: %s", "; ".join(broken))
+        say(f"far from what it should be: {'; '.join(broken)}")
     return 1 if broken else 0
 
 

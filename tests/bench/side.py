@@ -120,7 +120,7 @@ def services():
     found = {}
     for transport, params in TRANSPORTS.items():
         for name, template in TEMPLATES.items():
-            found["%s-%s" % (transport, name)] = dict(
+            found[f"{transport}-{name}"] = dict(
                 params, smtp_tls_audit_template=template)
     return found
 
@@ -149,8 +149,7 @@ class MailSide:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         hosts = Path("/etc/hosts")
         hosts.write_text(hosts.read_text()
-                         + "127.0.0.1 %s %s client.test\n"
-                         % (SINK, EXIM_HOST))
+                         + f"127.0.0.1 {SINK} {EXIM_HOST} client.test\n")
         self.pki = pki
         self.exim_started = False
         self.configure(str(pki.ca_file))
@@ -169,11 +168,10 @@ class MailSide:
             plain[name] = ("smtp", params, False)
             options = postfix.master_override(params)
             single = options + "\n    -o max_use=1000000 -o max_idle=1h"
-            extra += "%s-one unix - - n - 1 smtp%s\n" % (name, single)
-            extra += "%s-vg unix - - n - 1 smtp-callgrind%s\n" % (name, single)
+            extra += f"{name}-one unix - - n - 1 smtp{single}\n"
+            extra += f"{name}-vg unix - - n - 1 smtp-callgrind{single}\n"
             for suffix in ("", "-one", "-vg"):
-                transport[domain(name + suffix)] = "%s:[%s]:%d" % (
-                    name + suffix, SINK, PORT)
+                transport[domain(name + suffix)] = f"{name + suffix}:[{SINK}]:{PORT}"
         system.configure({"smtp_tls_CAfile": ca_file, **MAIN}, plain,
                          transport, {}, extra)
         postfix.run("postfix", "start")
@@ -192,18 +190,16 @@ class MailSide:
             "#!/bin/sh\nGLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2 "
             "exec /usr/bin/valgrind -q --vgdb=no --tool=callgrind "
             "--toggle-collect=smtp_connect --dump-after=smtp_connect "
-            "--callgrind-out-file=%s/out %s/smtp \"$@\" "
-            "-o alternate_config_directories=/%s\n"
-            % (CALLGRIND, self.wrapper.parent, size * "x"))
+            f"--callgrind-out-file={CALLGRIND}/out {self.wrapper.parent}/smtp \"$@\" "
+            f"-o alternate_config_directories=/{size * 'x'}\n")
         self.wrapper.chmod(0o755)
 
     def counters(self, wanted=0):
         """What the sink has seen, when it has seen that many messages."""
-        self.sink.stdin.write("%d\n" % wanted)
+        self.sink.stdin.write(f"{wanted}\n")
         self.sink.stdin.flush()
         if not select.select([self.sink.stdout], [], [], PATIENCE)[0]:
-            raise RuntimeError("%d messages did not arrive within %d seconds"
-                               % (wanted, PATIENCE))
+            raise RuntimeError(f"{wanted} messages did not arrive within {PATIENCE} seconds")
         names = ("connections", "handshakes", "resumed", "messages", "tls")
         return dict(zip(names, map(int, self.sink.stdout.readline().split())))
 
@@ -212,7 +208,7 @@ class MailSide:
         subprocess.run(
             [self.source, "-s", "10", "-m", str(messages), "-l", "1000",
              "-f", "sender@sender.test", "-t", recipient,
-             "127.0.0.1:%d" % port], check=True, stdout=subprocess.DEVNULL)
+             f"127.0.0.1:{port}"], check=True, stdout=subprocess.DEVNULL)
 
     def send(self, service, messages):
         """Deliver; return seconds and what the sink has seen meanwhile."""
@@ -251,7 +247,7 @@ class MailSide:
         config.chmod(0o644)
         # Its libraries are not installed in the usual place.
         Path("/etc/ld.so.conf.d/bench.conf").write_text("".join(
-            "%s\n" % path for path in EXIM.parents[1].glob("lib/*-linux-*")))
+            f"{path}\n" for path in EXIM.parents[1].glob("lib/*-linux-*")))
         postfix.run("ldconfig")
         postfix.run(str(EXIM), "-bd")
         while True:                     # it says nothing when it is ready
@@ -301,10 +297,9 @@ class MailSide:
             if match and 1 < number <= messages:
                 counts.append(int(match[1]))
         if len(counts) != messages - 1:
-            raise RuntimeError("%s: %d profiles for %d deliveries"
-                               % (service, len(counts), messages))
-        profile = "%s.%s" % (self.profiles, service)
-        shutil.copy(CALLGRIND / ("out.%d" % messages), profile)
+            raise RuntimeError(f"{service}: {len(counts)} profiles for {messages} deliveries")
+        profile = f"{self.profiles}.{service}"
+        shutil.copy(CALLGRIND / f"out.{messages}", profile)
         return {"instructions": counts, "logging": self.logging(profile)}
 
     @staticmethod
@@ -326,8 +321,7 @@ class MailSide:
                 count = min(1000, step - done)
                 self.send(service + "-one", count)
                 done += count
-            rollup = Path("/proc/%d/smaps_rollup"
-                          % self.process(service + "-one")).read_text()
+            rollup = Path(f"/proc/{self.process(service + '-one')}/smaps_rollup").read_text()
             sizes.append(sum(int(kb) for kb in re.findall(
                 r"^Private_(?:Clean|Dirty): +(\d+)", rollup, re.MULTILINE)))
         return {"memory": sizes}

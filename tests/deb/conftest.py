@@ -30,11 +30,11 @@ class Packages:
         self.directory = TOP / "build/deb"
 
     def ours(self, name):
-        file, = self.directory.glob("%s_%s_*.deb" % (name, self.version))
+        file, = self.directory.glob(f"{name}_{self.version}_*.deb")
         return file
 
     def debians(self, name):
-        file, = self.debian_directory.glob("%s_*.deb" % name)
+        file, = self.debian_directory.glob(f"{name}_*.deb")
         return file
 
 
@@ -51,7 +51,7 @@ def dependencies(packages):
     (DOWNLOADS / "partial").mkdir(parents=True, exist_ok=True)
     for old in DOWNLOADS.glob("postfix*"):
         old.unlink()
-    program("apt-get", "-q", "-y", "-o", "Dir::Cache::archives=%s" % DOWNLOADS,
+    program("apt-get", "-q", "-y", "-o", f"Dir::Cache::archives={DOWNLOADS}",
             "-o", "APT::Keep-Downloaded-Packages=true",
             "-o", "APT::Sandbox::User=root", "--download-only", "--reinstall",
             "--no-install-recommends", "install", *sorted(names))

@@ -28,7 +28,7 @@ TABLES = {
     "pcre": ("/^k.y$/ value\n", False),
     "cdb": ("key value\n", True),
     "lmdb": ("key value\n", True),
-    "sqlite": ("dbpath = %s/x.db\nquery = SELECT v FROM t WHERE k='%%s'\n" % CONFIG,
+    "sqlite": (f"dbpath = {CONFIG}/x.db\nquery = SELECT v FROM t WHERE k='%s'\n",
                False),
 }
 
@@ -51,7 +51,7 @@ def command(text):
 
 def in_summary(summary, first_words):
     """A command that the summary names; it may be longer than a line."""
-    match = re.search("^    (%s.*(\n        .*)*)" % re.escape(first_words),
+    match = re.search(f"^    ({re.escape(first_words)}.*(\n        .*)*)",
                       summary, re.M)
     if not match:
         raise Broken("the summary has no command " + first_words)
@@ -75,7 +75,7 @@ def only_from(*directories):
             (REPOSITORY / file.name).symlink_to(file)
     shell("dpkg-scanpackages --multiversion . >Packages 2>scan.log", cwd=REPOSITORY)
     Path("/etc/apt/sources.list").write_text(
-        "deb [trusted=yes] file:%s ./\n" % REPOSITORY)
+        f"deb [trusted=yes] file:{REPOSITORY} ./\n")
     shell("rm -rf /etc/apt/sources.list.d/* /etc/apt/preferences* /var/lib/apt/lists/*")
     Path("/etc/apt/apt.conf.d/99clone").write_text(
         'APT::Get::Assume-Yes "true";\nAPT::Sandbox::User "root";\n')
@@ -91,37 +91,35 @@ def make_tables():
         table = CONFIG / ("x." + kind)
         table.write_text(text)
         if compiled:
-            run("postmap", "%s:%s" % (kind, table))
+            run("postmap", f"{kind}:{table}")
     for kind, (text, _) in CLIENTS.items():
         (CONFIG / ("x." + kind)).write_text(text)
 
 
 def tables_work(which):
     for kind in TABLES:
-        check(run("postmap", "-q", "key", "%s:%s/x.%s" % (kind, CONFIG, kind))
-              == "value\n", "%s: %s" % (which, kind))
+        check(run("postmap", "-q", "key", f"{kind}:{CONFIG}/x.{kind}")
+              == "value\n", f"{which}: {kind}")
     for kind, (_, complaint) in CLIENTS.items():
         done = subprocess.run(
-            ["postmap", "-q", "key", "%s:%s/x.%s" % (kind, CONFIG, kind)],
+            ["postmap", "-q", "key", f"{kind}:{CONFIG}/x.{kind}"],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if not re.search(complaint, done.stdout):
-            raise Broken("%s: %s: %s" % (which, kind, done.stdout))
-        print("ok: %s: %s" % (which, kind), flush=True)
+            raise Broken(f"{which}: {kind}: {done.stdout}")
+        print(f"ok: {which}: {kind}", flush=True)
 
 
 def debians_plugins_work(debians):
     """The plugins' interface is Debian's: theirs load into our programs."""
     for kind in (*TABLES, *CLIENTS):
-        file, = Path(debians).glob("postfix-%s_*.deb" % kind)
-        plugin = PLUGINS / ("postfix-%s.so" % kind)
+        file, = Path(debians).glob(f"postfix-{kind}_*.deb")
+        plugin = PLUGINS / f"postfix-{kind}.so"
         plugin.rename(plugin.with_suffix(".ours"))
-        shell("dpkg-deb --fsys-tarfile %s | tar -xC / ./usr/lib/postfix/%s"
-              % (file, plugin.name))
+        shell(f"dpkg-deb --fsys-tarfile {file} | tar -xC / ./usr/lib/postfix/{plugin.name}")
     tables_work("Debian's own plugin")
     for plugin in PLUGINS.glob("*.ours"):
         plugin.rename(plugin.with_suffix(".so"))
-    check(not shell("dpkg -V %s | grep /usr/lib || :"
-                    % " ".join(installed())),
+    check(not shell(f"dpkg -V {' '.join(installed())} | grep /usr/lib || :"),
           "our own plugins are back")
 
 
@@ -158,20 +156,20 @@ def go_to_ours(system, summary):
     now = installed()
     check(now.keys() == before.keys(), "the same packages are installed")
     check(all("+tlsfallback" in version for version in now.values()),
-          "all of them are ours: %s" % sorted(set(now.values())))
+          f"all of them are ours: {sorted(set(now.values()))}")
     for name, data in main_and_master.items():
-        check((CONFIG / name).read_bytes() == data, "%s is untouched" % name)
+        check((CONFIG / name).read_bytes() == data, f"{name} is untouched")
     for name, data in tables.items():
-        check((CONFIG / name).read_bytes() == data, "%s is untouched" % name)
+        check((CONFIG / name).read_bytes() == data, f"{name} is untouched")
     mail_while_changing(system)
     command(in_summary(summary, "postfix reload"))
-    check(not shell("dpkg -V %s | grep -v ' c /etc/' || :" % " ".join(now)),
+    check(not shell(f"dpkg -V {' '.join(now)} | grep -v ' c /etc/' || :"),
           "the files are those of the packages")
     command(in_summary(summary, "apt-mark hold"))
 
 
 def report_works():
-    report = shell("posttls-audit %s" % LOG_FILE)
+    report = shell(f"posttls-audit {LOG_FILE}")
     check("example.com" in report, "posttls-audit reports")
 
 
@@ -202,7 +200,7 @@ def scenario(summary, debians, dependencies):
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
     shell("debconf-set-selections", input="".join(
-        "postfix postfix/%s\n" % answer for answer in (
+        f"postfix postfix/{answer}\n" for answer in (
             "main_mailer_type select Internet Site",
             "mailname string sandbox.example")))
     only_from(debians, dependencies)
@@ -210,7 +208,7 @@ def scenario(summary, debians, dependencies):
     command("apt-get install --no-install-recommends " + " ".join(names))
     debian = installed()["postfix"]
     check(installed() == dict.fromkeys(names, debian),
-          "Debian's packages %s are installed" % debian)
+          f"Debian's packages {debian} are installed")
     before_each_start()
 
     system = MailSystem()
@@ -243,11 +241,9 @@ def scenario(summary, debians, dependencies):
     config, files = state()
     for name in before[0].keys() | config.keys():
         if before[0].get(name) != config.get(name):
-            raise Broken("%s was\n%s\nand is\n%s"
-                         % (name, before[0].get(name), config.get(name)))
-        print("ok: %s as before" % name, flush=True)
-    check(files == before[1], "no file is left behind or missing %s"
-          % sorted(files ^ before[1]))
+            raise Broken(f"{name} was\n{before[0].get(name)}\nand is\n{config.get(name)}")
+        print(f"ok: {name} as before", flush=True)
+    check(files == before[1], f"no file is left behind or missing {sorted(files ^ before[1])}")
     forgotten_attribute(system)
     run("postfix", "stop")
     check(messages_in("maildrop") == 0, "empty maildrop")

@@ -35,7 +35,7 @@ def of_debians(packages):
     """Once for each version of Debian's packages and of lintian: it takes long."""
     version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "lintian"],
                              text=True, capture_output=True, check=True).stdout
-    kept = packages.debian_directory.parent / ("lintian-%s.json" % version)
+    kept = packages.debian_directory.parent / f"lintian-{version}.json"
     if not kept.exists():
         new = kept.with_suffix(".new")
         new.write_text(json.dumps(lintian(

@@ -132,7 +132,7 @@ def test_administrator_is_told(packages):
     """What apt-listchanges shows names the document that comes with postfix."""
     ours = packages.ours("postfix")
     news = content(ours, "./usr/share/doc/postfix/NEWS.Debian.gz")
-    assert news.startswith("postfix (%s) " % packages.version)
+    assert news.startswith(f"postfix ({packages.version}) ")
     for word in WORDS + ["postfix reload", '"fallback" attributes']:
         assert word in " ".join(news.split()), word
     document = re.search(r"/usr/share/doc/postfix/[\w.]*\w", news)[0]

@@ -40,8 +40,7 @@ def findings(tree):
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             # A check that cannot run finds nothing.
             if done.stderr:
-                raise RuntimeError("%s: %s" % (
-                    check.name, done.stderr.decode(errors="replace")))
+                raise RuntimeError(f"{check.name}: {done.stderr.decode(errors='replace')}")
             result[check.name] = set(
                 done.stdout.decode(errors="replace").splitlines())
     return result

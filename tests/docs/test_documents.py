@@ -117,7 +117,7 @@ def test_committed_readme_is_the_rendering(tree):
     version = subprocess.run(["html2text", "-version"], text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if SAME_RENDERER in version.stdout:
-        assert committed == rendered, "copy it from %s" % tree
+        assert committed == rendered, f"copy it from {tree}"
     else:
         assert plain(committed) == plain(rendered)
 
@@ -137,15 +137,15 @@ def test_rendered_and_hyperlinked(tree):
     page = (tree / "html/postconf.5.html").read_text()
     manual = (tree / "man/man5/postconf.5").read_text()
     for name, default in PARAMETERS.items():
-        assert '<a name="%s">%s</a>' % (name, name) in page
-        assert "\n.SH %s (default: %s)" % (name, default) in manual
-        assert '<a href="postconf.5.html#%s">%s</a>' % (name, name) in (
+        assert f'<a name="{name}">{name}</a>' in page
+        assert f"\n.SH {name} (default: {default})" in manual
+        assert f'<a href="postconf.5.html#{name}">{name}</a>' in (
             tree / "html/TLS_FALLBACK_README.html").read_text() or "lmtp" in name
         if "lmtp" in name:
             continue
-        assert "\\fB%s (%s)\\fR" % (name, default) in (
+        assert f"\\fB{name} ({default})\\fR" in (
             tree / "man/man8/smtp.8").read_text()
-        assert 'postconf.5.html#%s">' % name in (tree / "html/smtp.8.html").read_text()
+        assert f'postconf.5.html#{name}">' in (tree / "html/smtp.8.html").read_text()
     for name in ("html/TLS_README.html", "html/postconf.5.html",
                  "html/smtp.8.html", "html/index.html"):
         assert '<a href="TLS_FALLBACK_README.html"' in (tree / name).read_text(), name
@@ -169,7 +169,7 @@ def test_links_lead_somewhere(tree, name):
         target = tree / "html" / (page or name)
         if not target.exists():
             dead.add(page)
-        elif anchor and 'name="%s"' % anchor not in target.read_text():
+        elif anchor and f'name="{anchor}"' not in target.read_text():
             dead.add(page + "#" + anchor)
     assert dead <= UPSTREAMS_DEAD_LINKS
 
@@ -186,8 +186,8 @@ def test_fallback_attribute_at_every_authenticated_level(tree):
                                      ("fallback_delay", "smtp_tls_fallback_delay")):
             assert re.search(
                 r'With the levels dane, dane-only, fingerprint, verify and secure,'
-                r'.*? optional "%s" attribute overrides the (main\.cf )?%s parameter'
-                % (attribute, parameter), said), (name, attribute)
+                rf'.*? optional "{attribute}" attribute overrides the (main\.cf )?{parameter}'
+                ' parameter', said), (name, attribute)
 
 
 def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
@@ -205,8 +205,8 @@ def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
             "-i", series.with_name(name))
     rules = TOP / "proto/insertions"
     own = TOP / "proto/postconf.proto"
-    assert run("awk", "-f", "ci/insert.awk", "TREE=%s" % (tmp_path / "tree"),
-               "PROTO=%s" % own, own, rules) == ""
+    assert run("awk", "-f", "ci/insert.awk", f"TREE={tmp_path / 'tree'}",
+               f"PROTO={own}", own, rules) == ""
     assert "smtp_tls_fallback_level (empty)" in smtp.read_text()
     assert smtp.read_bytes() == (tree / "src/smtp/smtp.c").read_bytes()
 
@@ -214,7 +214,7 @@ def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
 def test_patch_has_the_rendered_files(tree, pristine, tmp_path):
     """A machine without the tools gets the same documentation."""
     run("make", "patch", env={**os.environ, "MAKEFLAGS": ""})
-    patch = TOP / ("build/%s-tls-fallback.patch" % tree.name)
+    patch = TOP / f"build/{tree.name}-tls-fallback.patch"
     source = tmp_path / "source"
     run("cp", "-R", "-p", prepared("--upstream"), source)
     run("patch", "-d", source, "-p1", "--fuzz=0", "--batch", "-i", patch)
@@ -234,7 +234,7 @@ def test_listed_for_installation(tree):
     for name in ("$readme_directory/TLS_FALLBACK_README",
                  "$html_directory/TLS_FALLBACK_README.html",
                  "$manpage_directory/man1/posttls-audit.1"):
-        assert "\n%s:f:root:-:644\n" % name in listed
+        assert f"\n{name}:f:root:-:644\n" in listed
 
 
 def test_installed():

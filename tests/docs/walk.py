@@ -158,7 +158,7 @@ class Walk:
         self.steps = 0
 
     def fault(self, block, text):
-        self.faults.append("section \"%s\": %s" % (block.section, text))
+        self.faults.append(f"section \"{block.section}\": {text}")
 
     def go(self):
         self.world.start()
@@ -168,8 +168,8 @@ class Walk:
                 getattr(self, "do_" + block.kind)(block)
         for section, rest in self.stories.items():
             if rest:
-                self.faults.append("section \"%s\": the story goes on, but the "
-                                   "document does not" % section)
+                self.faults.append(f"section \"{section}\": the story goes on, but the "
+                                   "document does not")
         self.world.stop()
 
     def quiet(self, block, command, **variables):
@@ -180,8 +180,7 @@ class Walk:
         noise = [line for line in done.stderr.splitlines()
                  if "refreshing the Postfix mail system" not in line]
         if done.returncode != 0 or noise:
-            self.fault(block, "`%s': status %d %s"
-                       % (command, done.returncode, noise))
+            self.fault(block, f"`{command}': status {done.returncode} {noise}")
         return done.stdout
 
     def do_files(self, block):
@@ -213,8 +212,8 @@ class Walk:
             printed = self.quiet(block, command, **variables)
             if not document.output_pattern(expected).fullmatch(
                     printed.expandtabs()):
-                self.fault(block, "`%s' prints:\n%sand not:\n%s" % (
-                    command, printed, "\n".join(expected)))
+                wanted = "\n".join(expected)
+                self.fault(block, f"`{command}' prints:\n{printed}and not:\n{wanted}")
 
     def tell(self, block):
         """Let happen what the block shows the result of."""
@@ -236,12 +235,12 @@ class Walk:
             record = document.as_logged(
                 record, releases.has("trusted-without-name"))
             if not any(map(document.record_pattern(record).fullmatch, logged)):
-                self.fault(block, "not logged:\n    %s\nbut:\n    %s" % (
-                    document.normal(record), "\n    ".join(
-                        line for line in logged if "/smtp[" in line)))
+                instead = "\n    ".join(line for line in logged if "/smtp[" in line)
+                self.fault(block, f"not logged:\n    {document.normal(record)}\n"
+                                  f"but:\n    {instead}")
 
     def do_other(self, block):
-        self.fault(block, "what is this? %s" % block.lines[0])
+        self.fault(block, f"what is this? {block.lines[0]}")
 
 
 def main():
@@ -250,7 +249,7 @@ def main():
     walk.go()
     for fault in walk.faults:
         print(fault)
-    print("%d steps" % walk.steps)
+    print(f"{walk.steps} steps")
     return 1 if walk.faults or not walk.steps else 0
 
 

@@ -59,7 +59,7 @@ class Progress:
             return
         self.said = time.monotonic()
         with self.capture.global_and_fixture_disabled():
-            print("e2e: %s %d of %d" % (what, done, total), flush=True)
+            print(f"e2e: {what} {done} of {total}", flush=True)
 
 
 @pytest.fixture(scope="session")

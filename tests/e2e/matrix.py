@@ -175,7 +175,7 @@ def make(level, name, fallback, transport, old):
         if more:
             policy += " " + more
     wrapper, raw_key = transport == "wrapper", transport == "rpk"
-    port = ":%d" % WRAPPER_PORT if wrapper else ""
+    port = f":{WRAPPER_PORT}" if wrapper else ""
     # Only what depends on its age must wait to become old.
     ages = obstacle.reason in ("handshake", "tls-lost")
     server = Behaviour(**{**vars(obstacle.server), "wrapper": wrapper,
@@ -188,10 +188,9 @@ def make(level, name, fallback, transport, old):
                   insecure_mx=obstacle.insecure_mx or level == "half-dane")
         nexthop = ("{domain}" if agent == "smtp" else "{host}") + port
     return Case(
-        "m-%s-%s-%s-%s%s" % (level, name, fallback, transport,
-                             "" if old else "-young"),
+        f"m-{level}-{name}-{fallback}-{transport}{'' if old else '-young'}",
         peers=(server,), policy=policy, agent=agent, nexthop=nexthop, dns=dns,
-        fallback=" ".join("%s=%s" % (strong, parameter) for strong
+        fallback=" ".join(f"{strong}={parameter}" for strong
                           in ALL_STRONG_LEVELS) if parameter else "",
         params=tuple(params.items()), hold=ages and old,
         expect=oracle.outcome(level, obstacle, allowed, wrapper=wrapper,

@@ -57,7 +57,7 @@ def without_chance(case, server):
 def normal(text, queue_ids):
     """The text without what differs between runs."""
     for number, queue_id in enumerate(queue_ids):
-        text = re.sub(r"\b%s\b" % queue_id, "QUEUEID%d" % number, text)
+        text = re.sub(rf"\b{queue_id}\b", f"QUEUEID{number}", text)
     for pattern, word in VARIABLE:
         text = pattern.sub(word, text)
     return text
@@ -120,7 +120,7 @@ def main():
             for _ in range(REPETITIONS):
                 world.deliver(case)
         if world.overdue:
-            raise SystemExit("plain: still under way: %s" % world.overdue)
+            raise SystemExit(f"plain: still under way: {world.overdue}")
         found = {case.name: {"log": logged(world.result(case)),
                              "dialogue": spoken(world.result(case))}
                  for case in cases}
@@ -128,10 +128,9 @@ def main():
         world.stop()
     Path(options.output).write_text(json.dumps(
         {"version": mail_version(), "cases": found}, indent=1))
-    print("%s: %d cases, %d log lines, %d connections" % (
-        options.output, len(found),
-        sum(len(case["log"]) for case in found.values()),
-        sum(len(case["dialogue"]) for case in found.values())))
+    lines = sum(len(case["log"]) for case in found.values())
+    connections = sum(len(case["dialogue"]) for case in found.values())
+    print(f"{options.output}: {len(found)} cases, {lines} log lines, {connections} connections")
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ def cached():
             ("smtp_tls_connection_reuse", "yes"))
 
 
-NOBODY = iter("192.0.%d.%d" % (number // 250, number % 250 + 1)
+NOBODY = iter(f"192.0.{number // 250}.{number % 250 + 1}"
               for number in range(60000))
 
 
@@ -249,8 +249,8 @@ class List:
             prefix, self.level[0] + "".join(
                 KINDS[name].letter for name in self.names),
             self.fallback or "none", "old" if self.old else "young",
-            self.addresses and "a%d" % self.addresses,
-            self.sessions and "s%d" % self.sessions,
+            self.addresses and f"a{self.addresses}",
+            self.sessions and f"s{self.sessions}",
             self.caching and "cached")))
 
     def expect(self):
@@ -266,7 +266,7 @@ def make(hosts, prefix="r"):
         else kind.server for kind in kinds)
     return Case(
         hosts.name(prefix), peers=servers, policy=LEVELS[hosts.level],
-        fallback=hosts.fallback and "%s=%s" % (hosts.level, hosts.fallback),
+        fallback=hosts.fallback and f"{hosts.level}={hosts.fallback}",
         nexthop="{domain}", hold=hosts.old, params=hosts.params(),
         dns=Dns(tuple(kind.tlsa for kind in kinds)
                 if hosts.level == "dane-only" else "none"),

@@ -14,13 +14,11 @@ def main():
     options = parser.parse_args()
     rows = json.loads(options.file.read_text())
     width = max(len(row["case"]) for row in rows)
-    print("%-*s  %-40s %-40s %s" % (width, "case", "expected", "got", "time"))
+    print(f"{'case':<{width}}  {'expected':<40} {'got':<40} time")
     for row in rows:
-        print("%-*s  %-40s %-40s %5.2f%s" % (
-            width, row["case"], row["expected"], row["got"], row["time"],
-            "" if row["good"] else "  WRONG"))
-    print("%d cases, %d wrong" % (
-        len(rows), sum(not row["good"] for row in rows)))
+        print(f"{row['case']:<{width}}  {row['expected']:<40} {row['got']:<40} {row['time']:5.2f}"
+              + ("" if row["good"] else "  WRONG"))
+    print(f"{len(rows)} cases, {sum(not row['good'] for row in rows)} wrong")
 
 
 if __name__ == "__main__":

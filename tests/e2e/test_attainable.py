@@ -114,14 +114,14 @@ TRANSPORTS = {"smtp": ("smtp", ()),
               "lmtp": ("lmtp", ())}
 # The two agents are one program.
 WITH_LMTP = ("intermediate", "weak-key", "only-verify", "neither")
-ADDRESSES = iter("127.200.%d.%d" % (number // 250, number % 250 + 1)
+ADDRESSES = iter(f"127.200.{number // 250}.{number % 250 + 1}"
                  for number in range(10000))
 
 
 def make(name, kind, level, transport):
     """One server of this kind, and its mail."""
     agent, params = TRANSPORTS[transport]
-    case = Case("a-%s-%s-%s" % (name, level, transport))
+    case = Case(f"a-{name}-{level}-{transport}")
     server, addr = kind.server, next(ADDRESSES)
 
     def expand(text):
@@ -135,7 +135,7 @@ def make(name, kind, level, transport):
         subject=expand(cert.subject),
         addresses=tuple(map(expand, cert.addresses)))
     for which, names in zip(COME_TRUE, kind.match):
-        params += (("%s_tls_%s_cert_match" % (agent, which), expand(names)),)
+        params += ((f"{agent}_tls_{which}_cert_match", expand(names)),)
     params += tuple((agent + "_tls_" + key, value)
                     for key, value in kind.params)
     return dataclasses.replace(

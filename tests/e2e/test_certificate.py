@@ -60,7 +60,7 @@ PROXY = (("smtp_tls_connection_reuse", "yes"),)
 
 def hostile(names):
     return {(name, kind): Case(
-        "smtp-certificate-%s-%s" % (name, kind), params=params,
+        f"smtp-certificate-{name}-{kind}", params=params,
         peers=(B(cert=Cert(issuer="self", raw=raw)),), **MAY)
         for name, raw in names.items()
         for kind, params in (("direct", ()), ("proxy", PROXY))}
@@ -121,7 +121,7 @@ KEPT = {
 }
 LATER = {
     (name, kept, version): Case(
-        "smtp-later-%s-%s-%s" % (name, kept, version.replace("_", "")),
+        f"smtp-later-{name}-{kept}-{version.replace('_', '')}",
         peers=(B(cert=CERTIFICATES[name][0], tls=(version, version)),),
         params=KEPT[kept], **MAY)
     for name in CERTIFICATES for kept in KEPT

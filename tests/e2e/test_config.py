@@ -24,7 +24,7 @@ LEVELS = "dane, dane-only, fingerprint, verify, secure"
 NO_EQUALS = "specify policy_level=fallback_level"
 BAD_POLICY = "the policy level must be one of " + LEVELS
 BAD_FALLBACK = "the fallback level must be one of encrypt, may"
-TWICE = "specify each of %s at most once" % LEVELS
+TWICE = f"specify each of {LEVELS} at most once"
 
 
 def warnings_at_start(result):
@@ -64,7 +64,7 @@ class BadLevel:
     why: str
 
     def case(self, kind, server, expect):
-        return Case("%s-badlevel%d-%s" % (self.agent, self.number, kind),
+        return Case(f"{self.agent}-badlevel{self.number}-{kind}",
                     peers=(server,), policy=SECURE, fallback=self.value,
                     agent=self.agent, expect=expect)
 
@@ -84,8 +84,8 @@ def parameters(bad):
     parameters(BadLevel(agent, number, *row))
     for number, row in enumerate(BAD_LEVELS) for agent in ("smtp", "lmtp")])
 def test_bad_fallback_level(bad, world):
-    warning = ('warning: %s_tls_fallback_level: bad value "%s": %s; '
-               'ignoring the whole parameter' % (bad.agent, bad.word, bad.why))
+    warning = (f'warning: {bad.agent}_tls_fallback_level: bad value "{bad.word}": {bad.why}; '
+               'ignoring the whole parameter')
     for case in bad.cases:
         result = world.result(case)
         result.check(case.expect)
@@ -123,14 +123,14 @@ TEMPLATES = [
 
 
 def template_case(agent, number, template):
-    return Case("%s-template%d" % (agent, number), peers=(GOOD,),
+    return Case(f"{agent}-template{number}", peers=(GOOD,),
                 policy=SECURE, template=template, agent=agent,
                 expect=Expect())
 
 
 @pytest.mark.parametrize("template, warning, text, case", [
     pytest.param(*row, template_case(agent, number, row[0]),
-                 id="%s-%d" % (agent, number))
+                 id=f"{agent}-{number}")
     for number, row in enumerate(TEMPLATES) for agent in ("smtp", "lmtp")])
 def test_template(template, warning, text, case, world):
     result = world.result(case)
@@ -163,8 +163,8 @@ BAD_ATTRIBUTES = [
      'attribute "fallback" invalid at security level "may"'),
     ("encrypt", "encrypt fallback=none",
      'attribute "fallback" invalid at security level "encrypt"'),
-    *(("delay-" + value, "%s fallback_delay=%s" % (SECURE, value),
-       'attribute "fallback_delay" has a bad value: "%s"' % value + A_TIME)
+    *(("delay-" + value, f"{SECURE} fallback_delay={value}",
+       f'attribute "fallback_delay" has a bad value: "{value}"' + A_TIME)
       for value in ("soon", "4x", "4hours", "-1", "h", "99999999999")),
     ("delay-empty", SECURE + " fallback=may fallback_delay=",
      'attribute "fallback_delay" has empty value'),
@@ -178,7 +178,7 @@ BAD_ATTRIBUTES = [
 
 
 def attribute_case(agent, name, policy):
-    return Case("%s-badattr-%s" % (agent, name), peers=(GOOD,), policy=policy,
+    return Case(f"{agent}-badattr-{name}", peers=(GOOD,), policy=policy,
                 agent=agent, fallback="secure=may", expect=Expect(
                     status="deferred", dsn="4.7.5",
                     reason="client TLS configuration problem",
@@ -187,13 +187,12 @@ def attribute_case(agent, name, policy):
 
 @pytest.mark.parametrize("warning, case", [
     pytest.param(warning, attribute_case(agent, name, policy),
-                 id="%s-%s" % (agent, name))
+                 id=f"{agent}-{name}")
     for name, policy, warning in BAD_ATTRIBUTES for agent in ("smtp", "lmtp")])
 def test_bad_attribute(warning, case, world):
     result = world.result(case)
     result.check(case.expect)
-    where = '%s_tls_policy_maps, next-hop destination "%s": ' % (
-        case.agent, result.nexthop)
+    where = f'{case.agent}_tls_policy_maps, next-hop destination "{result.nexthop}": '
     assert [text for text in warnings_at_start(result)
             if result.nexthop in text] == ["warning: " + where + warning]
 
@@ -210,5 +209,5 @@ def test_attribute_with_tls_disabled(case, world):
     result.check(case.expect)
     assert [text for text in warnings_at_start(result)
             if result.nexthop in text] == [
-        'warning: smtp_tls_policy_maps, next-hop destination "%s": ignoring '
-        'attribute "fallback=may" with TLS disabled' % result.nexthop]
+        f'warning: smtp_tls_policy_maps, next-hop destination "{result.nexthop}": ignoring '
+        'attribute "fallback=may" with TLS disabled']

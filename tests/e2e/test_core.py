@@ -185,7 +185,7 @@ TABLE = [
     ("lost-mail-may-new", B(lose_in_tls="MAIL"), SECURE, "secure=may",
      lost("MAIL", (Refused("secure", "may", "tls-lost", "backoff"),))),
     *((
-        "lost-%s-may-old" % where.lower(), B(lose_in_tls=where), SECURE,
+        f"lost-{where.lower()}-may-old", B(lose_in_tls=where), SECURE,
         "secure=may",
         fell("secure", "may", "tls-lost", messages.LOST % messages.WHILE[where],
              "Cleartext", **TWICE), {"hold": True})
@@ -249,7 +249,7 @@ TABLE = [
 def make(agent, name, server, policy, fallback, expect, more=None):
     if agent == "lmtp":
         expect = as_lmtp(expect)
-    return Case("%s-%s" % (agent, name), peers=(server,), policy=policy,
+    return Case(f"{agent}-{name}", peers=(server,), policy=policy,
                 fallback=fallback, agent=agent, expect=expect, **(more or {}))
 
 

@@ -279,7 +279,7 @@ BROKEN = {
     "no-protocol": (B(tls=("TLSv1_2", "TLSv1_2")), " protocols=TLSv1.3",
                     ".*alert protocol version|unsupported protocol"),
 }
-REASONS = [(words, Case("smtp-reason-%s-%s" % (name, transport),
+REASONS = [(words, Case(f"smtp-reason-{name}-{transport}",
                         peers=(server,), policy=SECURE + more,
                         fallback="secure=may", params=params, hold=True,
                         expect=Expect()))

@@ -69,8 +69,8 @@ KEPT = {
 MAIN = {
     "default_destination_concurrency_limit": "1",
     "initial_destination_concurrency": "1",
-    "minimal_backoff_time": "%ds" % BACKOFF,
-    "maximal_backoff_time": "%ds" % BACKOFF,
+    "minimal_backoff_time": f"{BACKOFF}s",
+    "maximal_backoff_time": f"{BACKOFF}s",
     # One attempt, and the queue is empty.
     "bounce_queue_lifetime": "0",
     "maximal_queue_lifetime": "0",
@@ -130,18 +130,17 @@ class Place:
         self.phase = 0
 
     def _server(self, host, behaviour):
-        name = "h%d.s%d.test" % (host, self.number)
+        name = f"h{host}.s{self.number}.test"
         number = self.number * sequences.HOSTS + host
         return Behaviour(**{
             **vars(behaviour), "host": name, "port": PORT,
-            "addr": "127.%d.%d.%d" % (100 + number // 40000,
-                                      number // 200 % 200, number % 200 + 1)})
+            "addr": f"127.{100 + number // 40000}.{number // 200 % 200}.{number % 200 + 1}"})
 
     def good_key(self, host):
         return self.peers.issued(self.servers[host]["good"]).spki_digest
 
     def domain(self, destination):
-        return "d%d.s%d.test" % (destination, self.number)
+        return f"d{destination}.s{self.number}.test"
 
     def policy_lines(self):
         """The policy table for the present phase."""
@@ -152,22 +151,20 @@ class Place:
             if policy.fallback:
                 text += " fallback=" + policy.fallback
             if text:
-                yield "%s %s\n" % (self.domain(number), text)
+                yield f"{self.domain(number)} {text}\n"
 
     def transport_lines(self):
         """Which service delivers, with the same nexthop for all of them."""
         for caching in (self.sequence.caching, UNCACHED):
             service = service_name(caching, self.sequence)
             for number in range(sequences.DESTINATIONS):
-                yield "%s.%s %s:%s\n" % (service, self.domain(number),
-                                         service, self.domain(number))
+                yield f"{service}.{self.domain(number)} {service}:{self.domain(number)}\n"
 
     def find(self, labels, kind):
         """What the DNS says."""
         number = int(labels[-3][1:])
         if kind == "MX":
-            return ["10 h%d.s%d.test." % (self.sequence.hosts[number],
-                                          self.number)]
+            return [f"10 h{self.sequence.hosts[number]}.s{self.number}.test."]
         if kind == "A":
             return [self.servers[number]["good"].addr]
         if kind == "TLSA":
@@ -186,12 +183,9 @@ class Place:
         submitted = []
         for number, message in enumerate(step.messages):
             for caching in (self.sequence.caching, UNCACHED):
-                message_id = "s%d.%d.%d.%s@e2e" % (
-                    self.number, step_number, number, caching)
+                message_id = f"s{self.number}.{step_number}.{number}.{caching}@e2e"
                 postfix_instance.submit(
-                    message_id, "user@%s.%s" % (
-                        service_name(caching, self.sequence),
-                        self.domain(message.to)),
+                    message_id, f"user@{service_name(caching, self.sequence)}.{self.domain(message.to)}",
                     AGE if message.old else 0,
                     ("TLS-Required: no",) if message.tls_not_required else ())
                 self.sent.append((step_number, message, caching, message_id))
@@ -247,7 +241,7 @@ class Run:
             table.write_text("".join(line for place in places
                                      for line in lines(place)))
             postfix.run("postmap", "-c", str(self.instance.config),
-                        "%s:%s" % (kind, table))
+                        f"{kind}:{table}")
         os.utime(str(table) + ".db", (written, written))
 
     def deliver(self, wanted):
@@ -315,27 +309,25 @@ class Run:
                 if caching != UNCACHED else
                 {sequences.uncached_outcome(place.sequence, number, message)})
             if got not in allowed:
-                complaints.append("step %d, %s, %s:\n  got %s\n%s%s" % (
-                    number, message, caching, got, "".join(
-                        "  not %s\n" % each for each in allowed),
-                    self.log_of(message_id)))
+                others = "".join(f"  not {each}\n" for each in allowed)
+                complaints.append(f"step {number}, {message}, {caching}:\n  got {got}\n"
+                                  f"{others}{self.log_of(message_id)}")
         weak = {message_id for _, message, _, message_id in place.sent
                 if message.tls_not_required}
         for used_by in connections.values():
             if used_by[0] in weak and not weak.issuperset(used_by):
-                complaints.append("what %s left behind served all of %s\n"
-                                  % (used_by[0], used_by[1:]))
+                complaints.append(f"what {used_by[0]} left behind served all of {used_by[1:]}\n")
         return complaints
 
     def log_of(self, message_id):
-        return "".join("  %s\n" % line for line in self.instance.log
+        return "".join(f"  {line}\n" for line in self.instance.log
                        .by_queue_id.get(self.queue_ids.get(message_id), ()))
 
     def outcome_of(self, message_id, messages, handshakes):
         """The security as the server saw it, and the record."""
         queue_id = self.queue_ids.get(message_id)
         if queue_id is None:
-            return "still under way after %d s" % PATIENCE
+            return f"still under way after {PATIENCE} s"
         lines = self.instance.log.by_queue_id[queue_id]
         statuses = [line.text.partition("status=")[2].split(" ")[0]
                     for line in lines if ", status=" in line.text
@@ -346,17 +338,15 @@ class Run:
         if statuses != ["sent"] or len(audits) != 1 or len(received) != 1:
             return sequences.Outcome(*statuses) if not (
                 audits or received) and len(statuses) == 1 else (
-                "%s, %s, received %d times" % (statuses, audits,
-                                               len(received)))
+                f"{statuses}, {audits}, received {len(received)} times")
         audit, = audits
         event, = received
         shown = handshakes.get(event["connection"]) if event["tls"] else None
         seen = {name: shown[name] if shown else "" for name in
                 ("protocol", "cipher", "cert_digest")}
         told = {name: audit.get(name, "") for name in seen}
-        if told != seen or "[%s]:%d" % (
-                event["addr"], event["port"]) not in audit["relay"]:
-            return "the record says %s, the server %s" % (audit, seen)
+        if told != seen or f"[{event['addr']}]:{event['port']}" not in audit["relay"]:
+            return f"the record says {audit}, the server {seen}"
         return sequences.Outcome("sent", seen["protocol"], *(
             audit.get(name, "") for name in
             ("level", "configured", "policy", "reason", "auth")))
@@ -372,7 +362,7 @@ def run(world):
 
 def failure(sequence, complaints):
     """What to say, and what to keep."""
-    text = "%r\n%s" % (sequence, "".join(complaints))
+    text = f"{sequence!r}\n{''.join(complaints)}"
     (OUTPUT / "sequence-failed").write_text(text)
     return text
 
@@ -414,10 +404,9 @@ def test_random_sequences(run, pytestconfig):
         assert not complaints, failure(sequence, complaints)
 
     bad = [sequence for sequence in drawn if run.verdicts[sequence]]
-    print("%d sequences, %d of them bad" % (len(set(drawn)), len(bad)))
+    print(f"{len(set(drawn))} sequences, {len(bad)} of them bad")
     for sequence in bad:
         print(failure(sequence, run.verdicts[sequence]))
     if bad:
         options(pytestconfig, Part.generate, Part.shrink)(check)()
-        raise AssertionError("not bad again: %s" % failure(
-            bad[0], run.verdicts[bad[0]]))
+        raise AssertionError(f"not bad again: {failure(bad[0], run.verdicts[bad[0]])}")

@@ -27,7 +27,7 @@ from testenv.releases import mail_version
 B = Behaviour
 SECURE = "secure match=hostname"
 LIMIT = 4                               # seconds until smtp(8) gives up
-IMPATIENT = tuple((name, "%ds" % LIMIT) for name in (
+IMPATIENT = tuple((name, f"{LIMIT}s") for name in (
     "smtp_starttls_timeout", "smtp_helo_timeout", "smtp_mail_timeout",
     "smtp_rcpt_timeout", "smtp_data_init_timeout", "smtp_data_done_timeout",
     "smtp_rset_timeout", "smtp_quit_timeout", "ipc_timeout")
@@ -68,7 +68,7 @@ class Fault:
 
 
 def service_line(name, command, chroot="n", limit=0):
-    return "%s unix - n %s - %d %s" % (name, chroot, limit, command)
+    return f"{name} unix - n {chroot} - {limit} {command}"
 
 
 # A service of its own for each case, so that no other case is hit: its
@@ -107,11 +107,11 @@ FAULTS = [
                  signal.SIGKILL, moment, params=PROXY) for moment in MOMENTS),
     fault_case("proxy-stopped-hello", "tlsproxy", signal.SIGSTOP, "hello",
                params=PROXY),
-    *(fault_case("tlsmgr-%s-%s%s" % (how, moment.lower(), more), "tlsmgr",
+    *(fault_case(f"tlsmgr-{how}-{moment.lower()}{more}", "tlsmgr",
                  what, moment, params=params)
       for how, what in SIGNALS.items() for moment in MOMENTS
       for more, params in (("", ()), ("-proxy", PROXY))),
-    *(fault_case("scache-%s-%s" % (how, moment.lower()), "scache", what,
+    *(fault_case(f"scache-{how}-{moment.lower()}", "scache", what,
                  moment, True, params=CACHE + PROXY)
       for how, what in SIGNALS.items() for moment in ("EHLO", "MAIL", "dot")),
 ]
@@ -151,7 +151,7 @@ def install_other_version():
 
 def check_never_weaker(result):
     """Delivered as the policy says, or not at all, and no fallback."""
-    ours = {"<%s>" % message_id for message_id in result.message_ids}
+    ours = {f"<{message_id}>" for message_id in result.message_ids}
     received = [event for event in result.of("message")
                 if event["message_id"] in ours]
     secure = [event for event in received if event["tls"]]
@@ -191,9 +191,9 @@ def trust_cases(kind, also=(), daemons=None):
 
         def case(name, works=False, policy="", where=where, chroot=chroot,
                  **params):
-            service = "x-%s-%s" % (where, name)
+            service = f"x-{where}-{name}"
             return trust_case(
-                "%s-%s" % (where, name), works, policy, chroot=chroot,
+                f"{where}-{name}", works, policy, chroot=chroot,
                 params=params, also=also if not daemons else
                 also + (("tlsproxy_service_name", service),),
                 daemons=() if not daemons else (
@@ -209,10 +209,10 @@ def trust_cases(kind, also=(), daemons=None):
         yield case("path-missing", smtp_tls_CApath=str(MISSING))
         yield case("path-empty", smtp_tls_CApath=str(NOTHING))
         yield case("nothing")
-        yield case("tafile-missing", policy=" tafile=%s" % MISSING)
-        yield case("tafile-empty", policy=" tafile=%s" % EMPTY)
-        yield case("tafile-garbage", policy=" tafile=%s" % GARBAGE)
-        yield case("tafile-locked", policy=" tafile=%s" % LOCKED)
+        yield case("tafile-missing", policy=f" tafile={MISSING}")
+        yield case("tafile-empty", policy=f" tafile={EMPTY}")
+        yield case("tafile-garbage", policy=f" tafile={GARBAGE}")
+        yield case("tafile-locked", policy=f" tafile={LOCKED}")
 
 
 TRUST = [*trust_cases("direct"),
@@ -256,7 +256,7 @@ def test_fault_is_not_the_servers(case, faulty):
     first, second = faulty.sent[case.name]
     assert [event["message_id"] for event in
             faulty.result(case, [first]).of("message")][:1] == [
-                "<%s>" % first]
+                f"<{first}>"]
     assert case.peers[0].meanwhile.service in HIT
     check_never_weaker(faulty.result(case, [second]))
 

@@ -20,17 +20,17 @@ def brief(status, audit):
     """A delivery in a few words."""
     if not audit:
         return status
-    return "%s, level=%s, auth=%s" % (status, audit["level"], audit["auth"])
+    return f"{status}, level={audit['level']}, auth={audit['auth']}"
 
 
 @pytest.mark.parametrize("case", matrix.CASES, ids=lambda case: case.name)
 def test_matrix(case, world, results):
     result = world.result(case)
-    statuses = ["%s %s" % status[1:3] for status in result.statuses()]
+    statuses = [" ".join(status[1:3]) for status in result.statuses()]
     audits = result.audits()
     expect = case.expect
     row = {"case": case.name,
-           "expected": brief("%s %s" % (expect.dsn, expect.status),
+           "expected": brief(f"{expect.dsn} {expect.status}",
                              vars(expect.audit[0]) if expect.audit else None),
            "got": brief(", ".join(statuses), audits[0] if audits else None),
            "time": result.seconds(), "good": False}

@@ -27,7 +27,7 @@ def directory(tmp_path):
         shutil.copy("/etc/postfix/" + name, tmp_path / name)
     (tmp_path / "main.cf").write_text(
         "compatibility_level = 3.10\n" + "".join(
-            "%s = %s\n" % (name, value_of(name)) for name in PARAMETERS))
+            f"{name} = {value_of(name)}\n" for name in PARAMETERS))
     shutil.copy("/etc/postfix/master.cf.proto", tmp_path / "master.cf")
     return tmp_path
 
@@ -43,7 +43,7 @@ def postconf(directory, *options):
 @pytest.mark.parametrize("parameter", PARAMETERS)
 def test_default_is_nothing(parameter, directory):
     assert postconf(directory, "-d", parameter) == (
-        "%s =%s\n" % (parameter, value_of(parameter, DEFAULT)), "")
+        f"{parameter} ={value_of(parameter, DEFAULT)}\n", "")
 
 
 def test_all_defaults_list_them(directory):
@@ -60,8 +60,7 @@ def test_value(parameter, options, directory):
     stdout, stderr = postconf(directory, *options, parameter)
     if "-n" in options:
         stdout = stdout.replace("\n    ", " ")
-    assert (stdout, stderr) == ("%s = %s\n" % (parameter,
-                                               value_of(parameter)), "")
+    assert (stdout, stderr) == (f"{parameter} = {value_of(parameter)}\n", "")
 
 
 def test_no_warning_about_names_in_a_template(directory):
@@ -92,7 +91,7 @@ def test_comment_out(directory):
     postconf(directory, "-#", *PARAMETERS)
     text = (directory / "main.cf").read_text()
     for name in PARAMETERS:
-        assert "#%s = %s\n" % (name, value_of(name)) in text
+        assert f"#{name} = {value_of(name)}\n" in text
     assert postconf(directory, "-n", *PARAMETERS)[0] == ""
 
 

@@ -45,9 +45,9 @@ def test_same_cases(runs):
 @pytest.mark.parametrize("what", ["log", "dialogue"])
 def test_same(what, runs):
     different = [
-        "%s\n%s" % (name, "\n".join(difflib.unified_diff(
+        "\n".join([name, *difflib.unified_diff(
             pretty(case[what]), pretty(runs["patched"][name][what]),
-            "pristine", "patched", lineterm="", n=2)))
+            "pristine", "patched", lineterm="", n=2)])
         for name, case in runs["pristine"].items()
         if case[what] != runs["patched"][name][what]]
     assert not different, "\n".join(different)

@@ -88,7 +88,7 @@ def make(reason, policy):
     level = entry.split()[0]
     dns = {"dns": Dns("none"), "nexthop": "{domain}"} if (
         level == "dane-only") else {}
-    return Case("smtp-requiretls-%s-%s" % (policy.replace("+", "-"), reason),
+    return Case(f"smtp-requiretls-{policy.replace('+', '-')}-{reason}",
                 peers=(dataclasses.replace(server, features=("REQUIRETLS",)),),
                 policy=entry, fallback=level + "=may",
                 params=(("smtp_requiretls_policy", policy),),
@@ -98,7 +98,7 @@ def make(reason, policy):
 
 CASES = applicable(
     [make(reason, policy) for reason in OBSTACLES for policy in POLICIES]
-    + [Case("smtp-requiretls-%s-good" % policy.replace("+", "-"),
+    + [Case(f"smtp-requiretls-{policy.replace('+', '-')}-good",
             peers=(B(features=("REQUIRETLS",)),), policy=SECURE,
             fallback="secure=may",
             params=(("smtp_requiretls_policy", policy),),

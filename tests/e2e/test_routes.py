@@ -66,9 +66,9 @@ def partial(names, fallback, audit, warnings=(), connections=2, handshakes=2,
             clear_mails=0, **more):
     """A name that ends with a plus sign is of a server like that."""
     kinds = [KINDS[name.rstrip("+")] for name in names.split()]
+    label = names.replace(" ", "-").replace("+", "-half")
     case = Case(
-        "partial-%s-%s" % (fallback or "none", names.replace(" ", "-").replace(
-            "+", "-half")), policy=rounds.LEVELS["secure"],
+        f"partial-{fallback or 'none'}-{label}", policy=rounds.LEVELS["secure"],
         peers=tuple(dataclasses.replace(kind.server, **HALF)
                     if name.endswith("+") else kind.server
                     for name, kind in zip(names.split(), kinds)),
@@ -127,7 +127,7 @@ def test_partial(case, world):
 
 
 # Equal preferences: the order is random, the outcome is not.
-EQUAL = [Case("equal-%d" % number,
+EQUAL = [Case(f"equal-{number}",
               peers=tuple(KINDS[name].server for name in names),
               policy=rounds.LEVELS["secure"], fallback="secure=may",
               nexthop="{domain}", dns=Dns("none", preferences=preferences),

@@ -28,7 +28,7 @@ PROXY = (("smtp_tls_connection_reuse", "yes"),)
 
 def make(row, agent, kind, params):
     name, server, policy = row
-    return Case("%s-rpk-%s" % (kind, name), peers=(server,), policy=policy,
+    return Case(f"{kind}-rpk-{name}", peers=(server,), policy=policy,
                 fallback="fingerprint=may", agent=agent, params=params,
                 expect=VERIFIED, needs=NEEDS)
 

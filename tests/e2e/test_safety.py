@@ -15,17 +15,17 @@ SECURE = "secure match=hostname"
 USER, PASSWORD = "joe", "open-sesame"
 WITH_LOGIN = dict(auth="always", passwords={USER: PASSWORD})
 SASL = (("{agent}_sasl_auth_enable", "yes"),
-        ("{agent}_sasl_password_maps", "static:%s:%s" % (USER, PASSWORD)),
+        ("{agent}_sasl_password_maps", f"static:{USER}:{PASSWORD}"),
         ("{agent}_sasl_security_options", "noanonymous"),
         ("{agent}_sasl_tls_security_options", "noanonymous"))
 OTHER_SASL = (SASL[0], ("{agent}_sasl_password_maps",
-                        "inline:{other.example=%s:%s}" % (USER, PASSWORD)),
+                        f"inline:{{other.example={USER}:{PASSWORD}}}"),
               *SASL[2:])
 
 
 def sasl_case(agent, name, server, expect, fallback="secure=may",
               params=SASL, **more):
-    return Case("%s-sasl-%s" % (agent, name), peers=(server,), policy=SECURE,
+    return Case(f"{agent}-sasl-{name}", peers=(server,), policy=SECURE,
                 fallback=fallback, agent=agent, expect=expect,
                 params=tuple((key.replace("{agent}", agent), value)
                              for key, value in params), **more)
@@ -58,7 +58,7 @@ def sasl_cases(agent):
 
 def sent_secrets(result):
     """The places where a password, or part of a login, was seen."""
-    secret = {PASSWORD, USER + "\0" + PASSWORD, "\0%s\0%s" % (USER, PASSWORD)}
+    secret = {PASSWORD, USER + "\0" + PASSWORD, f"\0{USER}\0{PASSWORD}"}
     coded = {base64.b64encode(text.encode()).decode().rstrip("=")
              for text in secret}
     return [event for event in result.of("command")
@@ -164,7 +164,7 @@ def test_hostile_server(case, world):
 
 
 # Address probes.
-PROBES = [Case("%s-probe" % agent, peers=(B(cert=Cert(issuer="other")),),
+PROBES = [Case(f"{agent}-probe", peers=(B(cert=Cert(issuer="other")),),
                policy=SECURE, fallback="secure=may", agent=agent)
           for agent in ("smtp", "lmtp")]
 
@@ -175,7 +175,7 @@ def test_probe_has_no_audit_line(case, world):
     postfix.run("sendmail", "-f", "sender@sender.test", "-bv", address)
     log = world.postfix.log
     status = log.wait_for(lambda lines: [
-        line for line in lines if "to=<%s>" % address in line.text], 60,
+        line for line in lines if f"to=<{address}>" in line.text], 60,
         "status of the probe")
     assert "status=deliverable" in status[0].text
     queue_id = status[0].text.split(":")[0]

@@ -24,7 +24,7 @@ def cached(agent, proxy=False):
 
 
 def reuse_case(agent, name, server, policy, proxy, **more):
-    return Case("%s-reuse-%s" % (agent, name), peers=(server,), policy=policy,
+    return Case(f"{agent}-reuse-{name}", peers=(server,), policy=policy,
                 agent=agent, params=cached(agent, proxy), **more)
 
 
@@ -32,7 +32,7 @@ def for_each_agent(table):
     return pytest.mark.parametrize(
         "case, first, warnings, clear", [
             pytest.param(reuse_case(agent, *row[:4], **row[4]), *row[5:],
-                         id="%s-%s" % (agent, row[0]))
+                         id=f"{agent}-{row[0]}")
             for row in table for agent in ("smtp", "lmtp")])
 
 
@@ -103,9 +103,9 @@ def sharing(agent, proxy):
     port = {"smtp": 25, "lmtp": 24}[agent]
     server = SHARED if proxy else SHARED_CLEAR
     # Different nexthop strings for one host and port.
-    nexthops = {"lax": "[{host}]", "strict": "[{host}]:%d" % port}
+    nexthops = {"lax": "[{host}]", "strict": f"[{{host}}]:{port}"}
     policies = {"lax": SECURE + " fallback=may", "strict": SECURE}
-    return {name: Case("%s-shared-%s-%s" % (agent, kind, name),
+    return {name: Case(f"{agent}-shared-{kind}-{name}",
                        peers=(server,), policy=policies[name],
                        nexthop=nexthops[name], agent=agent,
                        params=cached(agent, proxy))
@@ -116,7 +116,7 @@ def shared_param(agent, proxy):
     cases = sharing(agent, proxy)
     return pytest.param(cases, proxy,
                         marks=pytest.mark.cases(*cases.values()),
-                        id="%s-%s" % (agent, "proxy" if proxy else "clear"))
+                        id=f"{agent}-{'proxy' if proxy else 'clear'}")
 
 
 @pytest.mark.parametrize("cases, proxy", [
@@ -170,7 +170,7 @@ def set_policies(world, policy):
     with open(POLICY_TABLE, "w", encoding="ascii") as table:
         for case in [case for case, _ in CHANGING] + [TURNED_ON]:
             if case.name in world.cases:
-                table.write("%s %s\n" % (world.nexthop(case), policy))
+                table.write(f"{world.nexthop(case)} {policy}\n")
     postfix.run("postmap", "lmdb:" + POLICY_TABLE)
 
 

@@ -19,7 +19,7 @@ VERIFIED = Expect(audit=(Audit("secure", "secure", "Verified"),))
 
 
 def case(mode, name, server, expect):
-    return Case("smtp-sts-%s-%s" % (mode, name), peers=(server,), sts=mode,
+    return Case(f"smtp-sts-{mode}-{name}", peers=(server,), sts=mode,
                 dns=Dns("none"), nexthop="{domain}", params=MAPS,
                 expect=expect)
 

@@ -88,8 +88,7 @@ def make(level, name, fallback, transport, with_sts=False):
     elif with_sts:
         sts = ("mx0." + case.domain,)
         case = dataclasses.replace(case, policy=case.policy + (
-            " policy_type=sts policy_domain=%s mx_host_pattern=%s"
-            % (STS_DOMAIN, sts[0])))
+            f" policy_type=sts policy_domain={STS_DOMAIN} mx_host_pattern={sts[0]}"))
     reported = result_type(level, name, obstacle,
                            matrix.FALLBACKS[fallback][2])
     kind, domain, tlsa, patterns = policy(case, level, obstacle, sts)

@@ -39,12 +39,12 @@ def cached_cleartext(world):
         world.finish([message_id])
     result = world.result(CLEAR)
     return [event for event in result.of("message")
-            if event["message_id"] == "<%s>" % message_id
+            if event["message_id"] == f"<{message_id}>"
             and not event["tls"]]
 
 
 POLICY_FAILURE = [Case("policy-failure" + name, peers=(UNKNOWN_CA,),
-                       policy="%s %s" % (SECURE, STS), params=params)
+                       policy=f"{SECURE} {STS}", params=params)
                   for name, params in (("", ()), ("-proxy", PROXY))]
 
 
@@ -83,8 +83,7 @@ def main():
     names = sys.argv[1:]
     unknown = set(names) - set(DEFECTS)
     if unknown:
-        sys.exit("%s\nunknown: %s; known: %s" % (
-            __doc__, " ".join(sorted(unknown)), " ".join(DEFECTS)))
+        sys.exit(f"{__doc__}\nunknown: {' '.join(sorted(unknown))}; known: {' '.join(DEFECTS)}")
     wanted = {name: defect for name, defect in DEFECTS.items()
               if name in (names or DEFECTS)
               and (not defect[2] or has(defect[2]))}
@@ -100,10 +99,9 @@ def main():
                 evidence, why = [], error
             else:
                 why = "no sign of it"
-            print("%s: %s" % (name, "PRESENT" if evidence else
-                              "not there: %s" % why))
+            print(f"{name}: PRESENT" if evidence else f"{name}: not there: {why}")
             for item in evidence[:1]:
-                print("    %s" % (item,))
+                print(f"    {item}")
             missing += not evidence
     finally:
         world.stop()

@@ -28,6 +28,11 @@ def wait_for(condition, what, patience=PATIENCE):
     return value
 
 
+def quoted(text):
+    """A string, in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def audit(*args, status=0):
     """Output of posttls-audit, as installed."""
     done = subprocess.run(["posttls-audit", *map(str, args)], capture_output=True,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import SHIPPED, TOP, Database, Rsyslog, audit, wait_for
+from engines import SHIPPED, TOP, Database, Rsyslog, audit, quoted, wait_for
 from mail import LOGS, Site
 
 MESSAGES = 2000
@@ -290,7 +290,7 @@ def test_logs_of_posttls_audit(world, name, tmp_path):
     events = [event for event in map(event_of, lines) if event]
     read = f"to_timestamp({MODIFIED})"
     world.database.sql("".join(
-        "SELECT tls_audit.load(%s, 'x', '%s');\n" % (read, json.dumps(event).replace("'", "''"))
+        f"SELECT tls_audit.load({read}, 'x', {quoted(json.dumps(event))});\n"
         for event in events), database=database)
     report = json.loads(audit("-j", *LIMITS, log))
     found = world.database.rows(

@@ -42,10 +42,10 @@ def below(lower, higher):
     "revision, higher",
     [
         # From the development branch, as in a new release; the first update.
-        ("1", ["1+deb%su1" % NUMBER, "1.1", "2"]),
+        ("1", [f"1+deb{NUMBER}u1", "1.1", "2"]),
         # A stable or security update.
-        ("0+deb%su1" % NUMBER, ["0+deb%su2" % NUMBER, "0+deb%su1.1" % NUMBER, "1"]),
-        ("0+deb%su9" % NUMBER, ["0+deb%su10" % NUMBER, "1"]),
+        (f"0+deb{NUMBER}u1", [f"0+deb{NUMBER}u2", f"0+deb{NUMBER}u1.1", "1"]),
+        (f"0+deb{NUMBER}u9", [f"0+deb{NUMBER}u10", "1"]),
     ],
 )
 def test_version(show, revision, higher):
@@ -91,12 +91,12 @@ def test_version_without_git(show, bare):
 
 
 def test_newest_is_taken_and_kept_offline(show, bare, archive):  # noqa: F811
-    show("0+deb%su9" % NUMBER)
-    assert show("0+deb%su10" % NUMBER)[0] == "3.10.99-0+deb%su10" % NUMBER
+    show(f"0+deb{NUMBER}u9")
+    assert show(f"0+deb{NUMBER}u10")[0] == f"3.10.99-0+deb{NUMBER}u10"
     # The archive is gone, what its index had is not.
     archive.root.rename(archive.root.parent / "gone")
     done = archive.fetch(bare, bare.ok, "ci/deb", "--show")
-    assert done.stdout.split()[0] == "3.10.99-0+deb%su10" % NUMBER
+    assert done.stdout.split()[0] == f"3.10.99-0+deb{NUMBER}u10"
     assert "warning: not all indexes could be renewed" in done.stderr
 
 
@@ -113,7 +113,7 @@ def test_line_that_is_too_far(show, bare):
 
 def test_other_line_was_asked_for(show, bare):
     show(RELEASE="3.7", check=lambda *command, **more: bare.fails(
-        "%s has Postfix 3.10.99-1; RELEASE=3.7 cannot be made from it" % CODENAME,
+        f"{CODENAME} has Postfix 3.10.99-1; RELEASE=3.7 cannot be made from it",
         *command, **more))
 
 
@@ -127,8 +127,7 @@ def test_not_debian(bare):
     done = bare.fails(
         "this is Fedora Linux 43", "ci/deb",
         prefix=("unshare", "--mount", "sh", "-c",
-                'mount --bind %s "$(readlink -f /etc/os-release)" && exec "$0" "$@"'
-                % other))
+                f'mount --bind {other} "$(readlink -f /etc/os-release)" && exec "$0" "$@"'))
     assert re.search("INSTALL tells", done.stderr)
     assert bare.leftovers() == []
 
@@ -156,10 +155,9 @@ def slow_apt(bare):
     """An apt-get that says when it has begun to get the index, and does not end."""
     begun = bare.path.parent / "begun"
     os.mkfifo(begun)
-    bare.write("bin/apt-get", '#!/bin/sh\ncase "$*" in *update*) echo yes >%s;'
-               " exec sleep 600;; esac\nexec /usr/bin/apt-get \"$@\"\n"
-               % begun).chmod(0o755)
-    return begun, "%s:%s" % (bare.path / "bin", os.environ["PATH"])
+    bare.write("bin/apt-get", f'#!/bin/sh\ncase "$*" in *update*) echo yes >{begun};'
+               " exec sleep 600;; esac\nexec /usr/bin/apt-get \"$@\"\n").chmod(0o755)
+    return begun, f"{bare.path / 'bin'}:{os.environ['PATH']}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,5 +1,6 @@
 """One style for all Python, and nothing that is imported for no reason."""
 
+import ast
 import subprocess
 from pathlib import Path
 
@@ -18,3 +19,12 @@ def test_style():
     done = subprocess.run(["/usr/bin/python3", "-m", "flake8", *programs, *modules], cwd=TOP,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_one_way_to_format():
+    """f-strings; `%' is for numbers, and for bytes, which know nothing else."""
+    for name in git("ls-files", "*.py") + git("grep", "-lI", "^#!/usr/bin/python3", "--", ":!*.py"):
+        for node in ast.walk(ast.parse((TOP / name).read_text())):
+            assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
+                        and isinstance(node.left, ast.Constant)
+                        and isinstance(node.left.value, str)), f"{name}:{node.lineno}"

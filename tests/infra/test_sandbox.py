@@ -189,8 +189,7 @@ def test_other_root(built):
     text = in_other_root(built, "--bare", "sh", "-c",
                          ". /etc/os-release; echo $VERSION_CODENAME; pwd;"
                          "hostname; ls /sys/class/net; cat ci/roots.table")
-    assert text == "trixie\n%s\nsandbox.example\nlo\n%s" % (
-        built, (built / "ci/roots.table").read_text())
+    assert text == f"trixie\n{built}\nsandbox.example\nlo\n{(built / 'ci/roots.table').read_text()}"
 
 
 def test_other_root_builds_apart(built, tmp_path):

@@ -68,7 +68,7 @@ def database():
     run("initdb", "-D", place / "data", "-E", "UTF8", "--locale=C", "-A",
         "trust", "-N")
     run("pg_ctl", "-D", place / "data", "-w", "-l", place / "log", "-o",
-        "-k %s -c listen_addresses='' -c fsync=off" % place, "start")
+        f"-k {place} -c listen_addresses='' -c fsync=off", "start")
     try:
         yield lambda text: run("psql", "-h", place, "-d", "postgres", "-qAt",
                                "-v", "ON_ERROR_STOP=1", text=text)
@@ -78,6 +78,6 @@ def database():
 
 
 def test_postgresql(database):
-    answer = database("".join("SELECT $json$%s$json$::jsonb;\n" % text.decode()
+    answer = database("".join(f"SELECT $json${text.decode()}$json$::jsonb;\n"
                               for text in OBJECTS))
     assert [json.loads(line) for line in answer.split("\n") if line] == PARSED

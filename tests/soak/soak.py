@@ -112,8 +112,8 @@ class Soak:
             due = began + number * self.options.seconds / self.options.messages
             self.stop.wait(max(0, due - time.time()))
             item = DESTINATIONS[number % len(DESTINATIONS)]
-            message_id = "soak.%d@e2e" % number
-            recipients = ["user%d@%s" % (n, self.world.mail_domain(item.case))
+            message_id = f"soak.{number}@e2e"
+            recipients = [f"user{n}@{self.world.mail_domain(item.case)}"
                           for n in range(1 + number % 3)]
             self.world.postfix.sendmail(message_id, recipients)
             self.submitted[message_id] = (item, recipients)
@@ -175,8 +175,8 @@ class Soak:
 
     # What must be true.
 
-    def problem(self, text, *details):
-        self.problems.append(text % details)
+    def problem(self, text):
+        self.problems.append(text)
 
     def check(self):
         log = self.world.postfix.log.lines
@@ -193,12 +193,12 @@ class Soak:
         for place in ("/var/spool/postfix", "/var/lib/postfix"):
             for core in Path(place).rglob("core*"):
                 if core.is_file():
-                    self.problem("core file: %s", core)
+                    self.problem(f"core file: {core}")
 
     def check_log(self, log):
         for line in log:
             if FATAL.search(line.text) or CRASH.search(line.text):
-                self.problem("log: %s", line)
+                self.problem(f"log: {line}")
 
     def deliveries(self):
         """(message ID, recipient) -> message events."""
@@ -219,7 +219,7 @@ class Soak:
             for recipient in recipients:
                 key = message_id, recipient
                 if key not in delivered and key not in queued:
-                    self.problem("lost: %s for %s", *key)
+                    self.problem(f"lost: {' for '.join(key)}")
 
     def check_twice(self):
         """A second delivery needs a kill before the first was written down."""
@@ -232,8 +232,7 @@ class Soak:
                 self.twice += 1
                 if not self.was_interrupted(
                         event, connections[event["connection"]]):
-                    self.problem("delivered twice without a reason: %s for %s",
-                                 *key)
+                    self.problem(f"delivered twice without a reason: {' for '.join(key)}")
 
     def was_interrupted(self, event, connection):
         """Nothing followed on this connection, and a kill was why it ended."""
@@ -264,13 +263,12 @@ class Soak:
             if not event["tls"]:
                 if not item.clear or (self.options.plain
                                       and item.case.name != "may"):
-                    self.problem("in cleartext: %s at %s",
-                                 event["message_id"], item.case.name)
+                    self.problem(f"in cleartext: {event['message_id']} at {item.case.name}")
             elif not item.unverified or (self.options.plain and
                                          item.case.name.startswith("to-")):
                 if shown.get(event["connection"]) != good[event["addr"]]:
-                    self.problem("with a bad certificate: %s at %s",
-                                 event["message_id"], item.case.name)
+                    self.problem(
+                        f"with a bad certificate: {event['message_id']} at {item.case.name}")
         self.good_digests = set(good.values())
 
     def check_audit(self, log, queue_ids):
@@ -291,12 +289,12 @@ class Soak:
                     audited[key] += int(fields["nrcpt"])
                 if (fields["level"] == "secure"
                         and fields["cert_digest"] not in self.good_digests):
-                    self.problem("false claim: %s", line)
+                    self.problem(f"false claim: {line}")
         for key, count in sent.items():
             if audited[key] < count or (audited[key] > count
                                         and key[0] not in killed):
-                self.problem("%s[%d]: %d recipients sent, %d in audit lines",
-                             key[1], key[0], count, audited[key])
+                self.problem(f"{key[1]}[{key[0]}]: {count} recipients sent,"
+                             f" {audited[key]} in audit lines")
 
     def report(self):
         log = self.world.postfix.log.lines
@@ -320,7 +318,7 @@ class Soak:
             "problems": self.problems,
         }
         if not self.options.plain:
-            result["audit lines"] = {"%s %s" % key: count for key, count
+            result["audit lines"] = {" ".join(key): count for key, count
                                      in sorted(self.levels.items())}
         (Path(self.options.output) / "soak.json").write_text(
             json.dumps(result, indent=1) + "\n")
@@ -366,12 +364,12 @@ def main():
     result = soak.report()
     for name, value in result.items():
         if name != "problems":
-            print("%-16s %s" % (name, value))
+            print(f"{name:<16} {value}")
     counts = Counter(re.sub(r"[0-9A-F]{6,}|\d+", "#", text.partition(": ")[0])
                      for text in soak.problems)
     for text in soak.problems[:40]:
         print("PROBLEM: " + text)
-    print("problems: %d %s" % (len(soak.problems), dict(counts) or ""))
+    print(f"problems: {len(soak.problems)} {dict(counts) or ''}")
     return 1 if soak.problems else 0
 
 

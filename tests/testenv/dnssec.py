@@ -15,7 +15,7 @@ from pathlib import Path
 from testenv.postfix import POLL, run
 
 HERE = "127.0.0.53"                     # unbound, for Postfix
-NSD = ("127.0.0.1", 5300)
+NSD = "127.0.0.1@5300"
 SILENT = "127.0.0.54"                   # the server that never answers
 
 UNSIGNED_ZONE = "insecure.test"
@@ -70,25 +70,24 @@ class Zones:
         self._silent = None
 
     def add(self, zone, owner, data):
-        self.records[zone].append("%s. %d IN %s" % (owner, TTL, data))
+        self.records[zone].append(f"{owner}. {TTL} IN {data}")
 
     def add_case(self, domain, dns, servers, issued, authority_spki):
         """Records for a destination; return the domain that mail goes to."""
         label = domain.rpartition(".test")[0]
         mail_domain, zone = domain, "test"
         if dns.insecure_mx or dns.insecure:
-            mail_domain, zone = "%s.%s" % (label, UNSIGNED_ZONE), UNSIGNED_ZONE
+            mail_domain, zone = f"{label}.{UNSIGNED_ZONE}", UNSIGNED_ZONE
         for number, (server, shown) in enumerate(zip(servers, issued)):
             host_zone = UNSIGNED_ZONE if dns.insecure else "test"
             preference = (dns.preferences[number] if dns.preferences
                           else 10 + number)
-            self.add(zone, mail_domain, "MX %d %s." % (preference, server.host))
+            self.add(zone, mail_domain, f"MX {preference} {server.host}.")
             if dns.srv:
-                self.add(zone, "_%s._tcp.%s" % (dns.srv, mail_domain),
-                         "SRV %d 0 %d %s." % (preference, server.port,
-                                              server.host))
+                self.add(zone, f"_{dns.srv}._tcp.{mail_domain}",
+                         f"SRV {preference} 0 {server.port} {server.host}.")
             self.add(host_zone, server.host, "A " + server.addr)
-            base = "_%d._tcp.%s" % (server.port, server.host)
+            base = f"_{server.port}._tcp.{server.host}"
             kinds = (dns.tlsa if isinstance(dns.tlsa, str)
                      else dns.tlsa[number]).split("+")
             for kind in kinds:
@@ -96,8 +95,8 @@ class Zones:
                     continue
                 if kind in ("bogus", "slow"):
                     broken = BOGUS_ZONE if kind == "bogus" else SILENT_ZONE
-                    target = "n%d.%s.%s" % (number, label, broken)
-                    self.add("test", base, "CNAME %s." % target)
+                    target = f"n{number}.{label}.{broken}"
+                    self.add("test", base, f"CNAME {target}.")
                     if kind == "bogus":
                         self.add(broken, target, "TLSA " + tlsa_data(
                             "good", shown, authority_spki))
@@ -116,8 +115,8 @@ class Zones:
     def _write(self, zone, extra=()):
         path = self.directory / (zone + ".zone")
         path.write_text("\n".join([
-            "%s. %d IN SOA ns.test. hostmaster.test. 1 3600 600 86400 60"
-            % (zone, TTL), "%s. %d IN NS ns.test." % (zone, TTL),
+            f"{zone}. {TTL} IN SOA ns.test. hostmaster.test. 1 3600 600 86400 60",
+            f"{zone}. {TTL} IN NS ns.test.",
             *self.records[zone], *extra]) + "\n")
         return path
 
@@ -130,11 +129,11 @@ class Zones:
         files[BOGUS_ZONE] = Path(str(bogus) + ".signed")
         ds_record = Path(str(bogus_claimed) + ".ds").read_text().strip()
         parent = self._write("test", [
-            "ns.test. %d IN A 127.0.0.1" % TTL,
-            "%s. %d IN NS ns.test." % (UNSIGNED_ZONE, TTL),
-            "%s. %d IN NS ns.test." % (BOGUS_ZONE, TTL), ds_record,
-            "%s. %d IN NS silent-ns.test." % (SILENT_ZONE, TTL),
-            "silent-ns.test. %d IN A %s" % (TTL, SILENT)])
+            f"ns.test. {TTL} IN A 127.0.0.1",
+            f"{UNSIGNED_ZONE}. {TTL} IN NS ns.test.",
+            f"{BOGUS_ZONE}. {TTL} IN NS ns.test.", ds_record,
+            f"{SILENT_ZONE}. {TTL} IN NS silent-ns.test.",
+            f"silent-ns.test. {TTL} IN A {SILENT}"])
         run("ldns-signzone", "-n", str(parent), str(anchor), cwd=self.directory)
         files["test"] = Path(str(parent) + ".signed")
         self._silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -142,39 +141,36 @@ class Zones:
         self._start_nsd(files)
         self._start_unbound(Path(str(anchor) + ".key"))
         Path("/etc/resolv.conf").write_text(
-            "nameserver %s\noptions trust-ad edns0 timeout:3 attempts:2\n" % HERE)
+            f"nameserver {HERE}\noptions trust-ad edns0 timeout:3 attempts:2\n")
         self._wait_until_served()
 
     def _start_nsd(self, files):
         conf = self.directory / "nsd.conf"
         conf.write_text("\n".join([
-            "server:", "  ip-address: %s@%d" % NSD, "  server-count: 1",
-            '  username: ""', '  database: ""', '  logfile: "%s"'
-            % (self.directory / "nsd.log"), '  pidfile: ""',
-            '  xfrdfile: ""', '  zonelistfile: "%s"'
-            % (self.directory / "zone.list"), "  hide-version: yes",
+            "server:", f"  ip-address: {NSD}", "  server-count: 1",
+            '  username: ""', '  database: ""', '  pidfile: ""', '  xfrdfile: ""',
+            f"  logfile: {self.directory}/nsd.log",
+            f"  zonelistfile: {self.directory}/zone.list", "  hide-version: yes",
             "remote-control:", "  control-enable: no",
-            *("zone:\n  name: %s\n  zonefile: %s" % item
-              for item in files.items())]) + "\n")
+            *(f"zone:\n  name: {name}\n  zonefile: {file}"
+              for name, file in files.items())]) + "\n")
         self._daemon("nsd", "-d", "-c", str(conf))
 
     def _start_unbound(self, anchor):
         conf = self.directory / "unbound.conf"
         conf.write_text("\n".join([
-            "server:", "  interface: %s@53" % HERE,
+            "server:", f"  interface: {HERE}@53",
             "  access-control: 127.0.0.0/8 allow",
-            '  chroot: ""', '  username: ""', '  directory: "%s"'
-            % self.directory, '  pidfile: ""', "  do-daemonize: no",
-            "  use-syslog: no", "  do-ip6: no",
-            '  logfile: "%s"' % (self.directory / "unbound.log"),
-            "  do-not-query-localhost: no", '  module-config: '
-            '"validator iterator"', '  trust-anchor-file: "%s"' % anchor,
+            '  chroot: ""', '  username: ""', '  pidfile: ""', "  do-daemonize: no",
+            "  use-syslog: no", "  do-ip6: no", "  do-not-query-localhost: no",
+            f"  directory: {self.directory}", f"  logfile: {self.directory}/unbound.log",
+            '  module-config: "validator iterator"', f"  trust-anchor-file: {anchor}",
             '  local-zone: "test." nodefault', "  num-threads: 1",
             "  qname-minimisation: no", "  target-fetch-policy: \"0\"",
             "  outgoing-range: 512", "  num-queries-per-thread: 512",
-            "stub-zone:", '  name: "test."', "  stub-addr: %s@%d" % NSD,
-            *("stub-zone:\n  name: %s.\n  stub-addr: %s@%d"
-              % (zone, *NSD) for zone in (UNSIGNED_ZONE, BOGUS_ZONE)),
+            "stub-zone:", '  name: "test."', f"  stub-addr: {NSD}",
+            *(f"stub-zone:\n  name: {zone}.\n  stub-addr: {NSD}"
+              for zone in (UNSIGNED_ZONE, BOGUS_ZONE)),
             ]) + "\n")
         self._daemon("unbound", "-d", "-c", str(conf))
 
@@ -192,5 +188,4 @@ class Zones:
                     "flags:")[2].partition(";")[0]:
                 return
             time.sleep(POLL)
-        raise TimeoutError("no validated answer from unbound; see %s"
-                           % self.directory)
+        raise TimeoutError(f"no validated answer from unbound; see {self.directory}")

@@ -79,19 +79,19 @@ class ExampleNet:
     def _start_resolver(self):
         data = []
         for domain, (host, address) in SERVERS.items():
-            data.append("%s. MX 10 %s." % (domain, host))
-            data.append("%s. A %s" % (host, address))
+            data.append(f"{domain}. MX 10 {host}.")
+            data.append(f"{host}. A {address}")
         conf = WORK / "unbound.conf"
         conf.write_text("\n".join([
             "server:", "  interface: " + RESOLVER,
             "  access-control: 127.0.0.0/8 allow", '  chroot: ""',
             '  username: ""', '  pidfile: ""', "  do-daemonize: no",
-            "  use-syslog: no", '  logfile: "%s"' % (WORK / "unbound.log"),
-            *('  local-zone: "%s." static' % domain for domain in SERVERS),
-            *('  local-data: "%s"' % record for record in data)]) + "\n")
+            "  use-syslog: no", f'  logfile: "{WORK / "unbound.log"}"',
+            *(f'  local-zone: "{domain}." static' for domain in SERVERS),
+            *(f'  local-data: "{record}"' for record in data)]) + "\n")
         subprocess.Popen(["unbound", "-d", "-c", str(conf)],
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        Path("/etc/resolv.conf").write_text("nameserver %s\n" % RESOLVER)
+        Path("/etc/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
         deadline = time.time() + PATIENCE
         while subprocess.run(
                 ["getent", "hosts", "mx1.example.com"],
@@ -103,14 +103,14 @@ class ExampleNet:
     def send(self, recipient):
         """Send one message; return its message ID."""
         self.sent += 1
-        message_id = "%d@docs" % self.sent
+        message_id = f"{self.sent}@docs"
         run("sendmail", "-i", "-f", "sender@sandbox.example", recipient,
-            input="Message-Id: <%s>\nSubject: hello\n\nHello.\n" % message_id)
+            input=f"Message-Id: <{message_id}>\nSubject: hello\n\nHello.\n")
         return message_id
 
     def settle(self, message_id):
         """Return when the message was delivered, bounced or deferred."""
-        wanted = "message-id=<%s>" % message_id
+        wanted = f"message-id=<{message_id}>"
 
         def done(lines):
             queue_id = next((line.text.split(":")[0] for line in lines

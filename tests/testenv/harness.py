@@ -158,9 +158,8 @@ class World:
     def _address(self):
         """The next loopback address that nobody uses."""
         self._next_address += 1
-        return "127.%d.%d.%d" % (10 + self._next_address // 40000,
-                                 self._next_address // 200 % 200,
-                                 self._next_address % 200 + 1)
+        number = self._next_address
+        return f"127.{10 + number // 40000}.{number // 200 % 200}.{number % 200 + 1}"
 
     def _place(self, case):
         """Give a case's servers their names and addresses."""
@@ -171,7 +170,7 @@ class World:
                 port = 24
             addr = behaviour.addr or self._address()
             host = (addr if "{addr}" in case.nexthop
-                    else behaviour.host or "mx%d.%s" % (number, case.domain))
+                    else behaviour.host or f"mx{number}.{case.domain}")
             placed.append(dataclasses.replace(
                 behaviour, port=port, lmtp=case.agent == "lmtp",
                 addr=addr, host=host))
@@ -236,12 +235,12 @@ class World:
         for case in self.cases.values():
             for placed in self.behaviours[case.name]:
                 if not case.dns and placed.host != placed.addr:
-                    hosts.append("%s %s" % (placed.addr, placed.host))
+                    hosts.append(f"{placed.addr} {placed.host}")
             service = self.service_of(case)
             services[service] = (case.agent, self.params_of(case),
                                  case.chroot)
             nexthop = self.nexthop(case)
-            transport[self.mail_domain(case)] = "%s:%s" % (service, nexthop)
+            transport[self.mail_domain(case)] = f"{service}:{nexthop}"
             if case.policy:
                 policy[case.policy_key or nexthop] = self.policy_of(case)
         Path("/etc/hosts").write_text(
@@ -305,11 +304,11 @@ class World:
     def send(self, case, **options):
         """Submit one message for a case; return its message ID."""
         sent = self.sent.setdefault(case.name, [])
-        message_id = "%s.%d@e2e" % (case.name, len(sent))
+        message_id = f"{case.name}.{len(sent)}@e2e"
         sent.append(message_id)
         self.postfix.sendmail(
             message_id,
-            ["%s@%s" % (local, self.mail_domain(case)) for local in
+            [f"{local}@{self.mail_domain(case)}" for local in
              options.pop("recipients", case.recipients)],
             hold=options.pop("hold", case.hold),
             headers=options.pop("headers", case.headers),
@@ -354,7 +353,7 @@ class World:
                 if self._is_deferred(queue_id):
                     done.add(queue_id)
             if wanted - done:
-                self.say("delivered or deferred", len(done), len(wanted))
+                self.say("delivered or deferred", len(wanted & done), len(wanted))
                 time.sleep(postfix.POLL)
         log.barrier()
         self._queue = None
@@ -434,7 +433,7 @@ class Result:
                     for line in log.by_queue_id.get(queue_id, ())]
         self.tls_log = [line for placed in self.servers
                         for line in log.by_address.get(placed.addr, ())
-                        if "%s[%s]" % (placed.host, placed.addr) in line.text]
+                        if f"{placed.host}[{placed.addr}]" in line.text]
         self.events = [event for placed in self.servers for event
                        in world.transcript.events(placed.addr, placed.port)]
 
@@ -496,7 +495,7 @@ class Result:
                 and (tls is None or event["tls"] == tls)]
 
     def relay(self, server):
-        return "%s[%s]:%d" % (server.host, server.addr, server.port)
+        return f"{server.host}[{server.addr}]:{server.port}"
 
     # Comparing.
 
@@ -529,9 +528,9 @@ class Result:
                 sigalg=tls["signature"] if tls["protocol"] == "TLSv1.3"
                 and not (tls["resumed"]
                          and has("no-signature-on-resumption")) else "")
-        return "%s: tlsaudit: %s" % (queue_id, ", ".join(
-            "%s=%s" % (name, values[name]) for name in FULL_FIELDS
-            if values.get(name, "") != ""))
+        record = ", ".join(f"{name}={values[name]}" for name in FULL_FIELDS
+                           if values.get(name, "") != "")
+        return f"{queue_id}: tlsaudit: {record}"
 
     @staticmethod
     def kex_name(tls):
@@ -543,19 +542,17 @@ class Result:
 
     def warning_line(self, warning, queue_id):
         server = self.servers[warning.host]
-        start = "warning: %s: tls fallback%s: relay=%s, nexthop=%s, policy=%s, " % (
-            queue_id, " refused" if isinstance(warning, Refused) else "",
-            self.relay(server), self.nexthop, warning.policy)
+        about = f"relay={self.relay(server)}, nexthop={self.nexthop}, policy={warning.policy}"
         if isinstance(warning, Refused):
-            return start + "fallback=%s, reason=%s, rule=%s" % (
-                warning.fallback, warning.reason, warning.rule)
-        return start + "level=%s, reason=%s, detail=%s" % (
-            warning.level, warning.reason, self.expand(warning.detail, server))
+            return (f"warning: {queue_id}: tls fallback refused: {about},"
+                    f" fallback={warning.fallback}, reason={warning.reason}, rule={warning.rule}")
+        return (f"warning: {queue_id}: tls fallback: {about}, level={warning.level},"
+                f" reason={warning.reason}, detail={self.expand(warning.detail, server)}")
 
     def expand(self, text, server):
         return text.format(host=server.host, addr=server.addr,
                            port=server.port,
-                           namaddr="%s[%s]" % (server.host, server.addr))
+                           namaddr=f"{server.host}[{server.addr}]")
 
     def summary(self, expect):
         """The facts in a form that an Expect can be compared with."""
@@ -602,7 +599,7 @@ class Result:
         __tracebackhide__ = True
         try:
             late = self.world.overdue.intersection(self.queue_ids)
-            assert not late, "still under way after %d s" % PATIENCE
+            assert not late, f"still under way after {PATIENCE} s"
             differences(self.expected(expect), self.summary(expect))
             self.check_logged_security()
             if has("tls-status"):
@@ -618,8 +615,7 @@ class Result:
             if fields.get("auth") == "Cleartext" or fields.get("reuse"):
                 continue
             established = [line.text.split(" ")[0] for line in self.tls_log
-                           if "TLS connection established to %s"
-                           % fields["relay"] in line.text]
+                           if f"TLS connection established to {fields['relay']}" in line.text]
             assert established and established[-1] == fields["auth"]
 
     def check_tls_status(self):
@@ -641,16 +637,15 @@ class Result:
             if "dane" in names:
                 names |= {"halfdane", "encrypt"}
             assert len(found) == 1 and found <= {
-                "%s:%s" % (name, effective) for name in names}
+                f"{name}:{effective}" for name in names}
 
     def keep(self, error):
         """Leave log, transcript and configuration in a folder of this case."""
         folder = self.world.output / self.case.name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "failure").write_text("%s: %s\n" % (
-            type(error).__name__, error))
+        (folder / "failure").write_text(f"{type(error).__name__}: {error}\n")
         (folder / "log").write_text("".join(
-            "%s\n" % line for line in self.tls_log + self.log))
+            f"{line}\n" for line in self.tls_log + self.log))
         (folder / "transcript.jsonl").write_text("".join(
             json.dumps(event) + "\n" for event in self.events))
         postfix.Postfix.keep(folder)
@@ -662,8 +657,7 @@ def differences(expected, got):
     wrong = [key for key in expected if expected[key] != got[key]]
     if wrong:
         raise AssertionError("".join(
-            "\n%s:\n  expected %s\n  got      %s" % (
-                key, _listed(expected[key]), _listed(got[key]))
+            f"\n{key}:\n  expected {_listed(expected[key])}\n  got      {_listed(got[key])}"
             for key in wrong))
 
 

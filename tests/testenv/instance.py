@@ -46,15 +46,14 @@ class Instance:
                     "data_directory": str(self.root / "data"),
                     "maillog_file": str(self.log_file()), **main}
         (self.config / "main.cf").write_text("".join(
-            "%s = %s\n" % item for item in settings.items()))
+            f"{name} = {value}\n" for name, value in settings.items()))
         (self.config / "master.cf").write_text(postfix.MASTER_CF + "".join(
-            "%s unix - - n - - %s%s\n" % (
-                name, agent, postfix.master_override(params))
+            f"{name} unix - - n - - {agent}{postfix.master_override(params)}\n"
             for name, (agent, params) in services.items()))
 
     def log_file(self):
         """postlogd(8) only writes under certain directories."""
-        return Path("/var/log/postfix-%s.log" % self.root.name)
+        return Path(f"/var/log/postfix-{self.root.name}.log")
 
     def command(self, *words):
         postfix.run(*words[:1], "-c", str(self.config), *words[1:])
@@ -62,7 +61,7 @@ class Instance:
     def start(self):
         resolv_conf = self.root / "resolv.conf"
         resolv_conf.write_text(
-            "nameserver %s\noptions trust-ad edns0\n" % self.resolver)
+            f"nameserver {self.resolver}\noptions trust-ad edns0\n")
         self.log_file().unlink(missing_ok=True)
         self.log = postfix.MailLog(self.log_file())
         # Only this instance sees its resolv.conf.
@@ -87,14 +86,14 @@ class Instance:
 
     def submit(self, message_id, recipient, age=0, headers=()):
         """Leave a message for pickup(8), as old as that."""
-        name = "%X" % next(self._numbers)
-        text = ["From: sender@sender.test", "To: %s" % recipient,
-                "Subject: e2e", "Message-Id: <%s>" % message_id, *headers,
+        name = f"{next(self._numbers):X}"
+        text = ["From: sender@sender.test", f"To: {recipient}",
+                "Subject: e2e", f"Message-Id: <{message_id}>", *headers,
                 "", BODY]
         path = self.queue / "maildrop" / name
         with open(path, "wb", opener=lambda file, flags: os.open(
                 file, flags, 0o600)) as stream:
-            stream.write(record("T", "%d 0" % (time.time() - age))
+            stream.write(record("T", f"{int(time.time() - age)} 0")
                          + record("S", "") + record("R", recipient)
                          + record("M", "")
                          + b"".join(record("N", line) for line in text)
@@ -125,7 +124,6 @@ class Instance:
             if missing:
                 time.sleep(postfix.POLL)
         if missing:
-            raise TimeoutError("%d of %d messages are still under way after "
-                               "%d s, see %s" % (len(missing), len(message_ids),
-                                                 patience, self.log.path))
+            raise TimeoutError(f"{len(missing)} of {len(message_ids)} messages are still under way after "
+                               f"{patience} s, see {self.log.path}")
         return gone

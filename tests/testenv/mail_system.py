@@ -19,11 +19,11 @@ POLICY = CONFIG / "tls_policy"
 STALLS = dataclasses.replace(GOOD, handshake="stall")
 
 SETTINGS = [
-    "maillog_file = %s" % LOG_FILE, "inet_interfaces = 127.0.0.1",
+    f"maillog_file = {LOG_FILE}", "inet_interfaces = 127.0.0.1",
     "smtp_tls_security_level = may", "smtp_tls_loglevel = 1",
-    "smtp_tls_CAfile = %s" % CA_BUNDLE, "smtp_tls_connection_reuse = yes",
+    f"smtp_tls_CAfile = {CA_BUNDLE}", "smtp_tls_connection_reuse = yes",
     "smtp_starttls_timeout = 10s",
-    "smtp_tls_policy_maps = hash:%s" % POLICY,
+    f"smtp_tls_policy_maps = hash:{POLICY}",
     # What an administrator has in main.cf, and would be angry to lose.
     "mydestination = ", "local_recipient_maps = ", "notify_classes = ",
 ]
@@ -44,8 +44,7 @@ def shell(command, **options):
     done = subprocess.run(command, shell=True, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **options)
     if done.returncode != 0:
-        raise Broken("`%s': status %d:\n%s" % (command, done.returncode,
-                                               done.stdout[-2000:]))
+        raise Broken(f"`{command}': status {done.returncode}:\n{done.stdout[-2000:]}")
     return done.stdout
 
 
@@ -54,7 +53,7 @@ def quiet(command):
     output = shell(command)
     complaints = [line for line in output.splitlines()
                   if re.search("warning|error|fatal", line)]
-    check(not complaints, "`%s' does not complain %s" % (command, complaints))
+    check(not complaints, f"`{command}' does not complain {complaints}")
     return output
 
 
@@ -62,7 +61,7 @@ def wait_until(condition, what):
     deadline = time.time() + PATIENCE
     while not condition():
         if time.time() > deadline:
-            raise Broken("no %s after %d seconds" % (what, PATIENCE))
+            raise Broken(f"no {what} after {PATIENCE} seconds")
         time.sleep(POLL)
 
 
@@ -94,7 +93,7 @@ class MailSystem:
 
     def policy(self, text):
         POLICY.write_text(text)
-        run("postmap", "hash:%s" % POLICY)
+        run("postmap", f"hash:{POLICY}")
 
     def send(self, recipient):
         self.due.append(self.world.send(recipient))
@@ -112,7 +111,7 @@ class MailSystem:
         held = self.send("user@example.com")
         self.world.settle(held)
         queue_id = next(line.text.split(":")[0] for line in self.world.log.lines
-                        if line.text.endswith("message-id=<%s>" % held))
+                        if line.text.endswith(f"message-id=<{held}>"))
         run("postsuper", "-h", queue_id)
         self.send("user@example.org")
         wait_until(lambda: messages_in("active"), "active message")
@@ -138,10 +137,10 @@ class MailSystem:
                    or set(self.due) <= set(self.world.arrived()),
                    "arrival of all mail")
         missing = set(self.due) - set(self.world.arrived())
-        check(not missing, "no message is lost %s" % sorted(missing))
+        check(not missing, f"no message is lost {sorted(missing)}")
         counts = Counter(self.world.arrived())
         check(all(counts[message] == 1 for message in self.due),
-              "%d messages have arrived, each once" % len(self.due))
+              f"{len(self.due)} messages have arrived, each once")
         wait_until(self.queue_is_empty, "empty queue")
 
     @staticmethod
@@ -214,7 +213,7 @@ def carry_out(scenario, *arguments):
     try:
         scenario(*arguments)
     except (Broken, RuntimeError, TimeoutError) as fault:
-        print("FAILED: %s" % fault)
+        print(f"FAILED: {fault}")
         if LOG_FILE.exists():
             print("".join(LOG_FILE.read_text().splitlines(keepends=True)[-40:]))
         return 1

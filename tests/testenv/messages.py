@@ -41,7 +41,7 @@ NAMELESS = "Trusted" if has("trusted-without-name") else "Untrusted"
 
 def broken_handshake(words):
     """The pattern of a detail with OpenSSL's words; these are a pattern, too."""
-    return re.escape(HANDSHAKE).replace("REASON", "(?:%s)" % words) + "$"
+    return re.escape(HANDSHAKE).replace("REASON", f"(?:{words})") + "$"
 
 
 def without_reason(text):

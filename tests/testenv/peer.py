@@ -148,11 +148,11 @@ def key_exchange_group(flight):
                 number, length = struct.unpack("!HH", extensions[:4])
                 if number == EXT_KEY_SHARE:
                     group = struct.unpack("!H", extensions[4:6])[0]
-                    return GROUPS.get(group, "group-%d" % group)
+                    return GROUPS.get(group, f"group-{group}")
                 extensions = extensions[4 + length:]
         elif message == SERVER_KEY_EXCHANGE and body[0] == 3:   # named curve
             group = struct.unpack("!H", body[1:3])[0]
-            return GROUPS.get(group, "group-%d" % group)
+            return GROUPS.get(group, f"group-{group}")
     return ""
 
 
@@ -187,7 +187,7 @@ class Wire:
         except socket.timeout:
             raise Gone("timeout") from None
         except OSError as error:
-            raise Gone("client: %s" % error.strerror) from None
+            raise Gone(f"client: {error.strerror}") from None
         if not data:
             raise Gone("client")
         return data
@@ -198,7 +198,7 @@ class Wire:
             try:
                 self.sock.sendall(data)
             except OSError as error:
-                raise Gone("client: %s" % error.strerror) from None
+                raise Gone(f"client: {error.strerror}") from None
         return data
 
     def raw(self, data):
@@ -249,7 +249,7 @@ class Wire:
             except ssl.SSLZeroReturnError:
                 raise Gone("client") from None
             except ssl.SSLError as error:
-                raise Gone("client: %s" % error.reason) from None
+                raise Gone(f"client: {error.reason}") from None
 
     def line(self):
         while b"\n" not in self._buffer:
@@ -333,15 +333,14 @@ class Conversation:
             self.reached("connect")
             if self.behaviour.wrapper:
                 self.start_tls()
-            self.reply(self.behaviour.greeting or "220 %s %s" % (
-                self.behaviour.host,
-                "LMTP" if self.behaviour.lmtp else "ESMTP"))
+            protocol = "LMTP" if self.behaviour.lmtp else "ESMTP"
+            self.reply(self.behaviour.greeting or f"220 {self.behaviour.host} {protocol}")
             while True:
                 self.command(self.wire.line())
         except Gone as gone:
             self.record("close", by=str(gone))
         except OSError as error:
-            self.record("close", by="client: %s" % error)
+            self.record("close", by=f"client: {error}")
         finally:
             self.wire.close()
 
@@ -353,7 +352,7 @@ class Conversation:
         self.reached(verb)
         if verb == self.lose_at or (verb in ("EHLO", "LHLO")
                                     and self.lose_at == "EHLO"):
-            raise Gone("server at %s" % verb)
+            raise Gone(f"server at {verb}")
         handler = getattr(self, "do_" + verb.lower(), None)
         if handler is None:
             self.reply("502 5.5.1 not implemented")
@@ -410,7 +409,7 @@ class Conversation:
             flight = self.wire.start_tls(context)
         except ssl.SSLError as error:
             self.record("handshake", ok=False, error=error.reason)
-            raise Gone("handshake failed: %s" % error.reason) from None
+            raise Gone(f"handshake failed: {error.reason}") from None
         tls = self.wire.tls
         signature, cert_digest = issued.signature, issued.cert_digest
         if behaviour.raw_key and rpk.agreed(tls):
@@ -594,8 +593,8 @@ def behaviour_from_json(data):
     known = {item.name for item in fields(Behaviour)}
     unknown = set(data) - known
     if unknown:
-        raise SystemExit("peer: unknown key: %s; known are: %s"
-                         % (", ".join(sorted(unknown)), ", ".join(sorted(known))))
+        raise SystemExit(f"peer: unknown key: {', '.join(sorted(unknown))};"
+                         f" known are: {', '.join(sorted(known))}")
     data = {key: tuple(value) if isinstance(value, list) else value
             for key, value in data.items()}
     if "cert" in data:
@@ -616,8 +615,7 @@ def main():
                         help="where to write what happened, as JSON lines")
     parser.add_argument("servers", metavar="SERVERS.json",
                         help="a list of servers, each with the fields of "
-                        "Behaviour: %s" % ", ".join(
-                            item.name for item in fields(Behaviour)))
+                        f"Behaviour: {', '.join(item.name for item in fields(Behaviour))}")
     options = parser.parse_args()
     peers = Peers(pki.Pki(options.pki), Transcript(options.transcript))
     for data in json.loads(Path(options.servers).read_text()):

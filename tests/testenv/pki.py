@@ -148,7 +148,7 @@ class Pki:
     def _make_authority(self, authority):
         key = _new_key("ec")
         now = datetime.datetime.now(datetime.timezone.utc)
-        name = _name("End-to-end test authority (%s)" % authority)
+        name = _name(f"End-to-end test authority ({authority})")
         cert = (x509.CertificateBuilder()
                 .subject_name(name).issuer_name(name)
                 .public_key(key.public_key())
@@ -216,7 +216,7 @@ class Pki:
             der = _signed_again(leaf, issuer_key,
                                 "sha1" if cert.sha1 else "sha256",
                                 placeholder.encode(), cert.raw)
-        stem = self.directory / ("leaf-%03d" % len(self._issued))
+        stem = self.directory / (f"leaf-{len(self._issued):03}")
         chain_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
         chain_file.write_text(ssl.DER_cert_to_PEM_cert(der) + "".join(
             ca.public_bytes(serialization.Encoding.PEM).decode()
@@ -239,7 +239,7 @@ class Pki:
         key = _new_key("ec")
         now = datetime.datetime.now(datetime.timezone.utc)
         return (x509.CertificateBuilder()
-                .subject_name(_name("Intermediate %d" % number))
+                .subject_name(_name(f"Intermediate {number}"))
                 .issuer_name(issuer_name)
                 .public_key(key.public_key())
                 .serial_number(x509.random_serial_number())

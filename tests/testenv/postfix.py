@@ -86,7 +86,7 @@ lmtp      unix - - n -    - lmtp
 """
 
 HOLD_HEADER = "X-E2e-Hold"
-HEADER_CHECKS = "/^%s:/ HOLD\n" % HOLD_HEADER
+HEADER_CHECKS = f"/^{HOLD_HEADER}:/ HOLD\n"
 
 
 def run(*command, check=True, **options):
@@ -94,8 +94,7 @@ def run(*command, check=True, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, **options)
     if check and done.returncode != 0:
-        raise RuntimeError("%s: status %d: %s" % (
-            " ".join(map(str, command)), done.returncode, done.stderr))
+        raise RuntimeError(f"{' '.join(map(str, command))}: status {done.returncode}: {done.stderr}")
     return done.stdout
 
 
@@ -121,7 +120,7 @@ class Line:
     number: int = 0                     # place in the log
 
     def __str__(self):
-        return "%s[%d]: %s" % (self.program, self.pid, self.text)
+        return f"{self.program}[{self.pid}]: {self.text}"
 
 
 class MailLog:
@@ -178,7 +177,7 @@ class MailLog:
             value = self._changed.wait_for(lambda: condition(self.lines),
                                            timeout)
         if not value:
-            raise TimeoutError("no %s within %d s" % (what, timeout))
+            raise TimeoutError(f"no {what} within {timeout} s")
         return value
 
     def barrier(self):
@@ -188,7 +187,7 @@ class MailLog:
         our own line is in the file before our line is.
         """
         self._barriers += 1
-        mark = "barrier %d" % self._barriers
+        mark = f"barrier {self._barriers}"
         run("postlog", "-t", "e2e", mark)
         self.wait_for(lambda lines: any(
             line.program == "postfix/e2e" or line.text == mark
@@ -226,12 +225,11 @@ class Postfix:
     def configure(self, main, services, transport, policy, extra_master=""):
         """services: name -> (smtp or lmtp, parameters, chroot)."""
         require_sandbox()
-        lines = ["%s = %s" % item for item in {**MAIN_CF, **main}.items()]
+        lines = [f"{name} = {value}" for name, value in {**MAIN_CF, **main}.items()]
         (CONFIG / "main.cf").write_text("\n".join(lines) + "\n")
         master = MASTER_CF
         for name, (agent, params, chroot) in services.items():
-            master += "%s unix - - %s - - %s%s\n" % (
-                name, "y" if chroot else "n", agent, master_override(params))
+            master += f"{name} unix - - {'y' if chroot else 'n'} - - {agent}{master_override(params)}\n"
         (CONFIG / "master.cf").write_text(master + extra_master)
         self.write_table("transport", transport)
         self.write_table("tls_policy", policy)
@@ -240,7 +238,7 @@ class Postfix:
     @staticmethod
     def write_table(name, table):
         (CONFIG / name).write_text("".join(
-            "%s\t%s\n" % item for item in table.items()))
+            f"{key}\t{value}\n" for key, value in table.items()))
 
     def start(self):
         self.log = MailLog()
@@ -276,17 +274,17 @@ class Postfix:
     def sendmail(self, message_id, recipients, sender="sender@sender.test",
                  hold=False, headers=(), body="Hello.\n", options=()):
         """Submit one message; return its queue ID."""
-        text = ["From: %s" % sender, "To: %s" % ", ".join(recipients),
-                "Subject: e2e", "Message-Id: <%s>" % message_id,
+        text = [f"From: {sender}", f"To: {', '.join(recipients)}",
+                "Subject: e2e", f"Message-Id: <{message_id}>",
                 "Date: Thu, 1 Jan 2026 00:00:00 +0000", *headers]
         if hold:
-            text.append("%s: yes" % HOLD_HEADER)
+            text.append(f"{HOLD_HEADER}: yes")
         run("sendmail", "-i", "-f", sender, *options, *recipients,
             input="\n".join(text) + "\n\n" + body)
         return message_id
 
     def queue_id(self, message_id, timeout=60):
-        wanted = "message-id=<%s>" % message_id
+        wanted = f"message-id=<{message_id}>"
 
         def find(lines):
             for line in lines:

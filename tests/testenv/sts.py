@@ -20,16 +20,16 @@ from testenv.pki import Cert
 from testenv.postfix import POLL
 
 WEB = "127.0.0.60"
-DAEMON = ("127.0.0.1", 8461)
+HOST, PORT = "127.0.0.1", 8461
 
 POLICY_MAPS = (
-    "socketmap:inet:%s:%d:enforce, "
-    "pipemap:{socketmap:inet:%s:%d:testing, "
-    "regexp:{{/^(secure .*)/ $$1 fallback=may}}}" % (DAEMON + DAEMON))
+    f"socketmap:inet:{HOST}:{PORT}:enforce, "
+    f"pipemap:{{socketmap:inet:{HOST}:{PORT}:testing, "
+    "regexp:{{/^(secure .*)/ $$1 fallback=may}}}")
 
-DAEMON_YML = """\
-host: %s
-port: %d
+DAEMON_YML = f"""\
+host: {HOST}
+port: {PORT}
 cache:
   type: internal
   options:
@@ -44,7 +44,7 @@ zones:
   testing:
     strict_testing: true
     timeout: 10
-""" % DAEMON
+"""
 
 
 def add_records(zones, domain):
@@ -79,7 +79,7 @@ class StsResolver:
         deadline = time.time() + 30
         while True:
             try:
-                socket.create_connection(DAEMON).close()
+                socket.create_connection((HOST, PORT)).close()
                 return
             except OSError:
                 if time.time() > deadline:

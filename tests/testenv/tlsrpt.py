@@ -83,7 +83,7 @@ def decode(datagram):
 def add_records(zones, domain):
     """What the DNS must say about a domain that wants reports."""
     zone = UNSIGNED_ZONE if domain.endswith("." + UNSIGNED_ZONE) else "test"
-    zones.add(zone, "_smtp._tls." + domain, 'TXT "%s"' % RECORD)
+    zones.add(zone, "_smtp._tls." + domain, f'TXT "{RECORD}"')
 
 
 class Collector:

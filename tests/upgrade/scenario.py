@@ -48,19 +48,19 @@ def compare_configuration(before):
     for name, lines in texts.items():
         lost = [line for line in lines if line not in now_texts[name]]
         added = [line for line in now_texts[name] if line not in lines]
-        check(not lost, "%s has lost nothing" % name)
+        check(not lost, f"{name} has lost nothing")
         ours = [line for line in added if "fallback" in line or "audit" in line]
-        check(not ours, "%s has nothing of this patch set; upstream's upgrade"
-              " added %d lines" % (name, len(added)))
+        check(not ours, f"{name} has nothing of this patch set; upstream's upgrade"
+              f" added {len(added)} lines")
         for line in added:
-            print("    %s: %s" % (name, line))
+            print(f"    {name}: {line}")
 
 
 def pcre_table_works():
     """A table type that is a plugin, and on Debian a package of its own."""
     table = Path("/etc/postfix/x.pcre")
     table.write_text("/^x/ y\n")
-    check(run("postmap", "-q", "xyz", "pcre:%s" % table) == "y\n",
+    check(run("postmap", "-q", "xyz", f"pcre:{table}") == "y\n",
           "the pcre plugin works")
 
 
@@ -70,7 +70,7 @@ def errors_make_it_stricter(system):
     system.policy("example.com secure\nexample.org encrypt\n")
     for name, value, warning in ERRORS:
         run("postconf", *(x + " = " for x in TEMPLATES_OFF))
-        run("postconf", "%s = %s" % (name, value))
+        run("postconf", f"{name} = {value}")
         run("postfix", "reload")
         world.server("example.com", GOOD)
 
@@ -84,13 +84,13 @@ def errors_make_it_stricter(system):
                  if line.program.startswith("postfix/smtp")]
         processes = {line.pid for line in lines}
         warned = [line.pid for line in lines
-                  if "warning: %s: " % name in line.text and warning in line.text]
+                  if f"warning: {name}: " in line.text and warning in line.text]
         check(sorted(warned) == sorted(processes),
-              "%s = %s: one warning per process" % (name, value))
+              f"{name} = {value}: one warning per process")
         world.server("example.com", EXPIRED)
         lines = system.logged(system.deferred_then_removed)
         check(any("status=deferred (Server certificate not verified)" in line
-                  for line in lines), "%s = %s: no fallback" % (name, value))
+                  for line in lines), f"{name} = {value}: no fallback")
     world.server("example.com", GOOD)
     run("postconf", "-X", *TEMPLATES_OFF)
     run("postfix", "reload")
@@ -99,7 +99,7 @@ def errors_make_it_stricter(system):
 def debian(directory):
     """From Debian's package, with its layout, and back to it."""
     def install():
-        shell("dpkg -i %s/*.deb" % directory,
+        shell(f"dpkg -i {directory}/*.deb",
               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                    "DEBIAN_FRONTEND": "noninteractive"})
         before_each_start()
@@ -107,12 +107,12 @@ def debian(directory):
     Path("/usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
     Path("/usr/sbin/policy-rc.d").chmod(0o755)
     shell("debconf-set-selections", input="".join(
-        "postfix postfix/%s\n" % answer for answer in (
+        f"postfix postfix/{answer}\n" for answer in (
             "main_mailer_type select Internet Site",
             "mailname string sandbox.example")))
     install()
     packaged = run("postconf", "-h", "mail_version").strip()
-    check(packaged, "Debian's Postfix %s is installed" % packaged)
+    check(packaged, f"Debian's Postfix {packaged} is installed")
     pcre_table_works()
     files_before = set(shell("dpkg -L postfix").split())
 
@@ -138,11 +138,11 @@ def debian(directory):
     shell("make upgrade", cwd=TOP)
     compare_configuration(before)
     check(run("postconf", "-h", "mail_version") == version + "\n"
-          and version.startswith(release + "."), "it is Postfix %s now" % version)
+          and version.startswith(release + "."), f"it is Postfix {version} now")
     for name in ("smtp", "qmgr", "master"):
         path = "/usr/lib/postfix/sbin/" + name
         check(path in files_before and Path(path).read_bytes()
-              == (tree / "libexec" / name).read_bytes(), "%s was replaced" % path)
+              == (tree / "libexec" / name).read_bytes(), f"{path} was replaced")
     shell("postfix start")
     pcre_table_works()
     system.repair_and_flush()

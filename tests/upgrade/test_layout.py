@@ -49,7 +49,7 @@ def layout(tmp_path):
         program.chmod(0o755)
         done = subprocess.run(
             ["sh", script, *options], text=True,
-            env={**os.environ, "PATH": "%s:/usr/bin:/bin" % tmp_path,
+            env={**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin",
                  "RELEASE": release},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
@@ -78,7 +78,7 @@ def test_command(layout):
 @pytest.mark.parametrize("command", ["debian-systemd-start", "start"])
 def test_service_with_a_command_of_its_own(layout, command):
     script = layout.config / "postfix-script"
-    script.write_text("case $1 in\n%s) exit;;\nesac\n" % command)
+    script.write_text(f"case $1 in\n{command}) exit;;\nesac\n")
     status, _, arguments, remarks = layout(daemon=layout.config)
     assert status == 0 and arguments["daemon_directory"] == str(layout.config)
     assert ("postfix.service" in remarks) == (command == "debian-systemd-start")
@@ -105,7 +105,7 @@ def test_same_release_line_or_the_newest(layout, installed, chosen):
 def test_release_line_that_was_asked_for(layout, installed, wanted, older):
     status, _, arguments, errors = layout(version=installed, release=wanted)
     assert (status, arguments["RELEASE"]) == (0, wanted)
-    assert ("note: Postfix %s is older" % wanted in errors) == older
+    assert (f"note: Postfix {wanted} is older" in errors) == older
 
 
 def test_release_line_without_patches(layout):
@@ -133,11 +133,10 @@ def test_origin_from_a_file(layout):
 def test_missing_header(layout, what, name, header, package):
     layout.edit(header, "no-such-header.h")
     (layout.config / "makedefs.out").write_text(
-        "# CCARGS=-DUSE_TLS -DUSE_%s\n" % name.upper())
+        f"# CCARGS=-DUSE_TLS -DUSE_{name.upper()}\n")
     status, command, _, errors = layout(types="hash " + name)
     assert (status, command) == (1, [])
-    assert "error: to build %s, install %s (or: --without %s)" % (
-        what, package, name) in errors
+    assert f"error: to build {what}, install {package} (or: --without {name})" in errors
     status, _, arguments, _ = layout("--without", name, types="hash " + name)
     assert status == 0
     assert name not in str(arguments["CCARGS"]).lower()
@@ -158,7 +157,7 @@ def test_sasl_configuration_in_debians_place(layout):
     (layout.config / "sasl/smtpd.conf").write_text("pwcheck_method: saslauthd\n")
     status, _, _, errors = layout()
     assert status == 0
-    assert "note: for %s/sasl to be used" % layout.config in errors
+    assert f"note: for {layout.config}/sasl to be used" in errors
 
 
 def test_no_postfix():

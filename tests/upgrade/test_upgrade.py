@@ -34,7 +34,7 @@ def packages(tmp_path):
     But not what is installed.
     """
     done = subprocess.run(
-        ["apt-get", "-q", "-y", "-o", "Dir::Cache::archives=%s" % tmp_path,
+        ["apt-get", "-q", "-y", "-o", f"Dir::Cache::archives={tmp_path}",
          "-o", "APT::Sandbox::User=root", "--download-only", "--reinstall",
          "--no-install-recommends", "install", "postfix", "postfix-pcre",
          *where_there_is("libtlsrpt0-dev")],
