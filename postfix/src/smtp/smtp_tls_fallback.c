@@ -407,9 +407,9 @@ static const char *PRINTFLIKE(2, 3) smtp_tls_fallback_line(SMTP_STATE *state,
     return (printable(translit(STR(buf), "\n", " "), '?'));
 }
 
-/* smtp_tls_fallback_taken - line that says that we go on at a weaker level */
+/* smtp_tls_fallback_warning - line that says that we go on at a weaker level */
 
-static const char *smtp_tls_fallback_taken(SMTP_STATE *state, int level,
+static const char *smtp_tls_fallback_warning(SMTP_STATE *state, int level,
 				          int obstacle, const char *detail)
 {
     return (smtp_tls_fallback_line(state, "tls fallback: relay=%s, nexthop=%s, "
@@ -421,9 +421,9 @@ static const char *smtp_tls_fallback_taken(SMTP_STATE *state, int level,
 				   str_tls_obstacle(obstacle), detail));
 }
 
-/* smtp_tls_fallback_refused - log that a rule held back a fallback */
+/* smtp_tls_fallback_log_refused - log that a rule held back a fallback */
 
-static void smtp_tls_fallback_refused(SMTP_STATE *state, int obstacle, int rule)
+static void smtp_tls_fallback_log_refused(SMTP_STATE *state, int obstacle, int rule)
 {
     SMTP_TLS_FALLBACK *fb = &state->tls->fb;
     const char *line =
@@ -649,13 +649,13 @@ void    smtp_tls_fallback_report(SMTP_STATE *state)
 	    && ((session)->features & SMTP_FEATURE_FROM_CACHE) == 0)
 
     if (fb->rule != TLS_FALLBACK_RULE_NONE) {
-	smtp_tls_fallback_refused(state, fb->obstacle, fb->rule);
+	smtp_tls_fallback_log_refused(state, fb->obstacle, fb->rule);
     } else if (session != 0 && SMTP_TLS_FELL_BACK(tls)) {
 	if ((line = smtp_tls_rounds_text()) != 0)
 	    msg_warn("%s", line);
 	if (IS_FIRST_USE(session, fb)
 	    && smtp_tls_rounds_is_news(fb->obstacle)) {
-	    msg_warn("%s", smtp_tls_fallback_taken(state, tls->level,
+	    msg_warn("%s", smtp_tls_fallback_warning(state, tls->level,
 						   fb->obstacle,
 				       fb->obstacle == TLS_OBSTACLE_STS_MX ?
 				       "the host is not in the STS policy" :
@@ -686,7 +686,7 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
     case TLS_FALLBACK_ACT_STRICT:
 	return (decision.action);
     case TLS_FALLBACK_ACT_HELD:
-	smtp_tls_fallback_refused(state, obstacle, decision.rule);
+	smtp_tls_fallback_log_refused(state, obstacle, decision.rule);
 	return (decision.action);
     }
 
@@ -696,7 +696,7 @@ static int smtp_tls_fallback_decided(SMTP_STATE *state, int obstacle,
 #define FIRST_REASON(tls, obstacle) \
 	(SMTP_TLS_FELL_BACK(tls) ? (tls)->fb.reason : (obstacle))
 
-    line = smtp_tls_fallback_taken(state, decision.level, obstacle, detail);
+    line = smtp_tls_fallback_warning(state, decision.level, obstacle, detail);
     if (!smtp_tls_rounds_go_on(state, &decision, obstacle,
 			       FIRST_REASON(tls, obstacle), line))
 	return (TLS_FALLBACK_ACT_HELD);
