@@ -314,6 +314,19 @@ overlay_documentation() {
 	sed "s/^/$PROG: warning: proto\/insertions: /" >&2
 }
 
+# overlay_typedefs - TREE: indent(1) knows the names of our types, as of upstream's
+
+overlay_typedefs() {
+    (
+	cd "$TOP/postfix/src" && LC_ALL=C && export LC_ALL &&
+	    sed -n -e 's/^} \([A-Z][A-Z0-9_]*\);$/-T\1/p' \
+		-e 's/^typedef .* \([A-Z][A-Z0-9_]*\);$/-T\1/p' \
+		-e 's/^typedef .*(\*\([A-Z][A-Z0-9_]*\)) *(.*;$/-T\1/p' */*.[ch] |
+	    sort -u - "$1/.indent.pro" >"$1/.indent.pro.new" &&
+	    mv "$1/.indent.pro.new" "$1/.indent.pro"
+    ) || exit 1
+}
+
 # inserted_files - TREE: files of it that the rules change
 
 inserted_files() {
@@ -330,6 +343,7 @@ patched_tree() {
     overlay_added "$1" || exit 1
     apply_series "$2" "$1" "$3"
     overlay_documentation "$1"
+    overlay_typedefs "$1"
     sh "$TOP/ci/render" "$1" || exit 1
 }
 
