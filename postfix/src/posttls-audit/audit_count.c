@@ -38,10 +38,6 @@
 /*	int	kind;
 /*	unsigned long count;
 /*
-/*	char	*audit_clean(text, flags)
-/*	char	*text;
-/*	int	flags;
-/*
 /*	HTABLE_INFO *audit_locate(table, name, flags, copy)
 /*	HTABLE	*table;
 /*	const char *name;
@@ -82,19 +78,10 @@
 /*	fall: it returns the largest value that was specified for this
 /*	name, and remembers it.
 /*
-/*	audit_quick_hash() looks at some bytes of a name.
-/*
-/*	audit_clean() replaces, in place, what is not printable text.
-/*	The flags are zero or more of the following.
-/* .IP AUDIT_CLEAN_KEY
-/*	Keep AUDIT_KEY_SEPARATOR.
-/* .IP AUDIT_CLEAN_LOWER
-/*	Convert to lowercase.
-/* .PP
-/*	audit_locate() finds a name in a hash table. When the result is
+/*	audit_locate() finds a name in a hash table, like
+/*	audit_names_enter(3) in a list of names. When the result is
 /*	a null pointer, there is a clean copy of the name to be entered,
-/*	and to be passed to myfree(). Most names have been seen before,
-/*	and then there is no need to look at each byte.
+/*	and to be passed to myfree().
 /* LICENSE
 /* .ad
 /* .fi
@@ -175,29 +162,6 @@ int     audit_table_find(const char *name)
     return (-1);
 }
 
-/* audit_clean - replace what is not text */
-
-char   *audit_clean(char *string, int flags)
-{
-    int     keep = ((flags & AUDIT_CLEAN_KEY) ? AUDIT_KEY_SEPARATOR[0] : 0);
-    unsigned char *cp;
-    int     is_ascii = 1;
-
-    if (flags & AUDIT_CLEAN_LOWER)
-	(void) lowercase(string);
-    for (cp = (unsigned char *) string; *cp; cp++) {
-	if ((*cp < ' ' && *cp != keep) || *cp == 127)
-	    *cp = '?';
-	else if (*cp > 127)
-	    is_ascii = 0;
-    }
-    if (is_ascii == 0 && valid_utf8_string(string, strlen(string)) == 0)
-	for (cp = (unsigned char *) string; *cp; cp++)
-	    if (*cp > 127)
-		*cp = '?';
-    return (string);
-}
-
 /* audit_locate - find name, or make it safe to print and find that */
 
 HTABLE_INFO *audit_locate(HTABLE *table, const char *name, int flags,
@@ -211,26 +175,6 @@ HTABLE_INFO *audit_locate(HTABLE *table, const char *name, int flags,
 	    myfree(*copy);
     }
     return (info);
-}
-
-/* audit_quick_hash - all that is needed to find what was used recently */
-
-size_t  audit_quick_hash(const char *name)
-{
-    size_t  len = strlen(name);
-    uint64_t begin = 0;
-    uint64_t middle = 0;
-    uint64_t end = 0;
-
-    if (len >= sizeof(end)) {
-	memcpy((void *) &begin, name, sizeof(begin));
-	memcpy((void *) &middle, name + (len - sizeof(middle)) / 2, sizeof(middle));
-	memcpy((void *) &end, name + len - sizeof(end), sizeof(end));
-    } else {
-	memcpy((void *) &end, name, len);
-    }
-    end = (end ^ begin * 3 ^ middle * 5 ^ len) * UINT64_C(0x9E3779B97F4A7C15);
-    return (end >> 32);
 }
 
 /* remember - an entry that was just used */

@@ -22,6 +22,11 @@
 #include <htable.h>
 
  /*
+  * Application-specific.
+  */
+#include "audit_names.h"
+
+ /*
   * What is being counted. A fallback is recorded once for every message that
   * was sent that way, and a warning is logged once for the connection. These
   * are different things, and are never added up.
@@ -45,7 +50,6 @@ typedef struct {
   * How often something was logged. A key has as many words as its table's
   * description says, with a separator in between.
   */
-#define AUDIT_KEY_SEPARATOR	"\t"
 #define AUDIT_KEY_OTHER		"(other)"
 #define AUDIT_KEY_UNKNOWN	"-"
 
@@ -111,24 +115,7 @@ extern unsigned long audit_count_total(HTABLE *, const char *, unsigned long);
 #define AUDIT_NOTE_LAST(last, when) \
 	do { if ((when) > (last)) (last) = (when); } while (0)
 
- /*
-  * Text that is safe to print.
-  */
-extern char *audit_clean(char *, int);
-extern size_t audit_quick_hash(const char *);
-
- /*
-  * Names that were used recently. They have much in common.
-  */
-#define AUDIT_RECENT_SLOTS	16384		/* power of two */
-#define AUDIT_RECENT_SLOT(name) \
-	(audit_quick_hash(name) % AUDIT_RECENT_SLOTS)
-
 extern HTABLE_INFO *audit_locate(HTABLE *, const char *, int, char **);
-
-#define AUDIT_CLEAN_WORD	(0)
-#define AUDIT_CLEAN_KEY		(1<<0)	/* keep the separator */
-#define AUDIT_CLEAN_LOWER	(1<<1)	/* fold case */
 
 /* LICENSE
 /* .ad

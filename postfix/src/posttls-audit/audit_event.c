@@ -32,7 +32,8 @@
 /*	const AUDIT_EVENT *event;
 /*	AUDIT_DEST *dest;
 /*
-/*	void	audit_event_failure(host, event, dest, warning)
+/*	void	audit_event_failure(facts, host, event, dest, warning)
+/*	AUDIT_FACTS *facts;
 /*	const char *host;
 /*	const AUDIT_EVENT *event;
 /*	AUDIT_DEST *dest;
@@ -113,7 +114,7 @@ void    audit_event_warning(AUDIT_FACTS *facts, const char *host,
     AUDIT_STATE *state;
 
     if (audit_level_authenticates(policy)) {
-	state = audit_facts_state(dest, host, audit_level_policy(policy));
+	state = audit_facts_state(facts, dest, host, audit_level_policy(policy));
 	state->warnings += 1;
 	AUDIT_NOTE_FIRST(state->first, ep->first);
 	AUDIT_NOTE_LAST(state->last, ep->last);
@@ -141,7 +142,7 @@ void    audit_event_audit(AUDIT_FACTS *facts, const char *host,
     if (ep->policy)
 	count_fallback(facts, AUDIT_COUNT_DELIVERIES, ep, dest->name, reason);
     if (audit_level_authenticates(policy)) {
-	state = audit_facts_state(dest, host, audit_level_policy(policy));
+	state = audit_facts_state(facts, dest, host, audit_level_policy(policy));
 	audit_state_delivery(state, ep->verified, ep->count, ep->first,
 			     ep->last);
 	if (ep->verified == 0)
@@ -149,7 +150,7 @@ void    audit_event_audit(AUDIT_FACTS *facts, const char *host,
 	if (ep->policy)
 	    audit_state_fallback(state, level);
     } else if (ep->attain != AUDIT_ATTAIN_UNKNOWN && policy != AUDIT_LEVEL_NONE) {
-	state = audit_facts_state(dest, host, policy);
+	state = audit_facts_state(facts, dest, host, policy);
 	audit_state_delivery(state, ep->attain != AUDIT_ATTAIN_NOTHING,
 			     ep->count, ep->first, ep->last);
 	if (ep->attain == AUDIT_ATTAIN_SECURE)
@@ -175,7 +176,7 @@ void    audit_event_status(AUDIT_FACTS *facts, const char *host,
 	return;
     if (ep->level)
 	count_fallback(facts, AUDIT_COUNT_DELIVERIES, ep, dest->name, reason);
-    state = audit_facts_state(dest, host, audit_level_policy(policy));
+    state = audit_facts_state(facts, dest, host, audit_level_policy(policy));
     audit_state_delivery(state, ep->verified, ep->count, ep->first, ep->last);
     if (ep->verified == 0)
 	audit_state_reason(state, reason, ep->last);
@@ -197,12 +198,13 @@ void    audit_event_undelivered(AUDIT_FACTS *facts, const AUDIT_EVENT *ep,
 
 /* audit_event_failure - policy kept mail from being delivered */
 
-void    audit_event_failure(const char *host, const AUDIT_EVENT *ep,
-			            AUDIT_DEST *dest, const AUDIT_EVENT *warning)
+void    audit_event_failure(AUDIT_FACTS *facts, const char *host,
+			            const AUDIT_EVENT *ep, AUDIT_DEST *dest,
+			            const AUDIT_EVENT *warning)
 {
     int     policy = (warning ? audit_level_find(warning->policy) :
 		      AUDIT_LEVEL_NONE);
-    AUDIT_STATE *state = audit_facts_state(dest, host,
+    AUDIT_STATE *state = audit_facts_state(facts, dest, host,
 					   audit_level_policy(policy));
 
     audit_state_delivery(state, 0, ep->count, ep->first, ep->last);

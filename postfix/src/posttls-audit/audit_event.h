@@ -52,7 +52,7 @@ extern void audit_event_warning(AUDIT_FACTS *, const char *, const AUDIT_EVENT *
 extern void audit_event_audit(AUDIT_FACTS *, const char *, const AUDIT_EVENT *, AUDIT_DEST *, const char *);
 extern void audit_event_status(AUDIT_FACTS *, const char *, const AUDIT_EVENT *, AUDIT_DEST *, const AUDIT_EVENT *);
 extern void audit_event_undelivered(AUDIT_FACTS *, const AUDIT_EVENT *, const AUDIT_DEST *);
-extern void audit_event_failure(const char *, const AUDIT_EVENT *, AUDIT_DEST *, const AUDIT_EVENT *);
+extern void audit_event_failure(AUDIT_FACTS *, const char *, const AUDIT_EVENT *, AUDIT_DEST *, const AUDIT_EVENT *);
 
 /* LICENSE
 /* .ad

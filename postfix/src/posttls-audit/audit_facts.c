@@ -25,7 +25,8 @@
 /*	AUDIT_FACTS *facts;
 /*	AUDIT_RELAY *relay;
 /*
-/*	AUDIT_STATE *audit_facts_state(dest, host, policy)
+/*	AUDIT_STATE *audit_facts_state(facts, dest, host, policy)
+/*	AUDIT_FACTS *facts;
 /*	AUDIT_DEST *dest;
 /*	const char *host;
 /*	int	policy;
@@ -66,7 +67,8 @@
 /*	AUDIT_RELAY *relay;
 /*	AUDIT_DEST *dest;
 /*
-/*	void	audit_relay_digest(relay, kind, text, first, last)
+/*	void	audit_relay_digest(facts, relay, kind, text, first, last)
+/*	AUDIT_FACTS *facts;
 /*	AUDIT_RELAY *relay;
 /*	int	kind;
 /*	const char *text;
@@ -180,16 +182,6 @@ static const char *const audit_weaknesses[AUDIT_WEAK_COUNT] = {
   */
 #define HOST_PREFIX	AUDIT_KEY_SEPARATOR
 
- /*
-  * With many servers, most of the time goes to waiting for memory. What is
-  * known about a server will be looked at soon.
-  */
-#ifdef __GNUC__
-#define AUDIT_PREFETCH(ptr)	__builtin_prefetch((const void *) (ptr))
-#else
-#define AUDIT_PREFETCH(ptr)	((void) 0)
-#endif
-
 #define AUDIT_CACHE_LINE	64
 
 #define DIGEST_CHARS \
@@ -205,14 +197,11 @@ AUDIT_FACTS *audit_facts_create(void)
     memset((void *) facts, 0, sizeof(*facts));
     for (n = 0; n < AUDIT_TABLE_COUNT; n++)
 	audit_table_init(facts->tables + n, (AUDIT_TABLE_ID) n);
-    facts->destinations = htable_create(1000);
-    facts->relays = htable_create(1000);
-    facts->recent_relays = (AUDIT_RELAY **)
-	mymalloc(AUDIT_RECENT_SLOTS * sizeof(*facts->recent_relays));
-    memset((void *) facts->recent_relays, 0,
-	   AUDIT_RECENT_SLOTS * sizeof(*facts->recent_relays));
-    facts->certs = htable_create(100);
-    facts->words = htable_create(100);
+    facts->pool = audit_pool_create();
+    audit_names_init(&facts->destinations, facts->pool, sizeof(AUDIT_DEST));
+    audit_names_init(&facts->relays, facts->pool, sizeof(AUDIT_RELAY));
+    audit_names_init(&facts->certs, facts->pool, sizeof(AUDIT_CERT));
+    audit_names_init(&facts->words, facts->pool, sizeof(AUDIT_NAME));
     facts->totals = htable_create(100);
     facts->unknown = argv_alloc(1);
     facts->notes = argv_alloc(2);
@@ -223,16 +212,13 @@ AUDIT_FACTS *audit_facts_create(void)
 
 const char *audit_facts_word(AUDIT_FACTS *facts, const char *word)
 {
-    HTABLE_INFO *info;
-    char   *copy;
+    AUDIT_NAME *name;
 
     if (word == 0)
 	return (0);
-    if ((info = audit_locate(facts->words, word, AUDIT_CLEAN_WORD, &copy)) == 0) {
-	info = htable_enter(facts->words, copy, (void *) 0);
-	myfree(copy);
-    }
-    return (info->key);
+    name = (AUDIT_NAME *)
+	audit_names_enter(&facts->words, word, AUDIT_CLEAN_WORD);
+    return (name->text);
 }
 
 /* audit_facts_dest - find or make destination */
@@ -242,26 +228,20 @@ AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *facts, const char *name,
 {
     static VSTRING *buf;
     AUDIT_DEST *dest;
-    HTABLE_INFO *info;
-    char   *copy;
+    int     is_host = (kind == AUDIT_DEST_RELAY);
 
-    if (kind == AUDIT_DEST_RELAY) {
+    if (is_host) {
 	if (buf == 0)
 	    buf = vstring_alloc(100);
 	name = STR(vstring_sprintf(buf, HOST_PREFIX "%s", name));
     }
-    if ((info = audit_locate(facts->destinations, name,
-			     AUDIT_CLEAN_LOWER | (kind == AUDIT_DEST_RELAY ?
-					       AUDIT_CLEAN_KEY : 0), &copy)) == 0) {
-	dest = (AUDIT_DEST *) mymalloc(sizeof(*dest));
-	memset((void *) dest, 0, sizeof(*dest));
-	info = htable_enter(facts->destinations, copy, (void *) dest);
-	dest->name = info->key + (kind == AUDIT_DEST_RELAY ?
-				  sizeof(HOST_PREFIX) - 1 : 0);
+    dest = (AUDIT_DEST *)
+	audit_names_enter(&facts->destinations, name, AUDIT_CLEAN_LOWER
+			  | (is_host ? AUDIT_CLEAN_KEY : 0));
+    if (dest->name == 0) {
+	dest->name = dest->key.text + (is_host ? sizeof(HOST_PREFIX) - 1 : 0);
 	dest->kind = kind;
-	myfree(copy);
     }
-    dest = (AUDIT_DEST *) info->value;
     if (kind < dest->kind)
 	dest->kind = kind;
     return (dest);
@@ -271,35 +251,30 @@ AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *facts, const char *name,
 
 AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *facts, const char *name)
 {
-    AUDIT_RELAY **recent;
-    AUDIT_RELAY *relay;
-    HTABLE_INFO *info;
-    char   *copy;
+    AUDIT_RELAY *relay = facts->relay;
 
     /*
      * Lines about the same delivery follow each other.
      */
     if (name == 0)
 	name = AUDIT_KEY_UNKNOWN;
-    recent = facts->recent_relays + AUDIT_RECENT_SLOT(name);
-    if ((relay = *recent) != 0 && strcmp(relay->name, name) == 0) {
-	AUDIT_PREFETCH(relay->dest);
-	if (relay->digests) {
-	    AUDIT_PREFETCH(relay->digests);
-	    AUDIT_PREFETCH((char *) relay->digests + AUDIT_CACHE_LINE);
-	    AUDIT_PREFETCH((char *) relay->digests + 2 * AUDIT_CACHE_LINE);
-	    AUDIT_PREFETCH((char *) relay->digests + 3 * AUDIT_CACHE_LINE);
-	}
+    if (relay != 0 && strcmp(relay->name, name) == 0)
 	return (relay);
+    relay = (AUDIT_RELAY *)
+	audit_names_enter(&facts->relays, name, AUDIT_CLEAN_WORD);
+    relay->name = relay->key.text;
+
+    /*
+     * What is known about a server will be looked at soon.
+     */
+    AUDIT_PREFETCH(relay->dest);
+    if (relay->digests) {
+	AUDIT_PREFETCH(relay->digests);
+	AUDIT_PREFETCH((char *) relay->digests + AUDIT_CACHE_LINE);
+	AUDIT_PREFETCH((char *) relay->digests + 2 * AUDIT_CACHE_LINE);
+	AUDIT_PREFETCH((char *) relay->digests + 3 * AUDIT_CACHE_LINE);
     }
-    if ((info = audit_locate(facts->relays, name, AUDIT_CLEAN_WORD, &copy)) == 0) {
-	relay = (AUDIT_RELAY *) mymalloc(sizeof(*relay));
-	memset((void *) relay, 0, sizeof(*relay));
-	info = htable_enter(facts->relays, copy, (void *) relay);
-	relay->name = info->key;
-	myfree(copy);
-    }
-    return (*recent = (AUDIT_RELAY *) info->value);
+    return (facts->relay = relay);
 }
 
 /* audit_facts_host - destination for a server whose nexthop is not known */
@@ -322,15 +297,15 @@ AUDIT_DEST *audit_facts_host(AUDIT_FACTS *facts, AUDIT_RELAY *relay)
 
 /* audit_facts_state - find or make state */
 
-AUDIT_STATE *audit_facts_state(AUDIT_DEST *dest, const char *host, int policy)
+AUDIT_STATE *audit_facts_state(AUDIT_FACTS *facts, AUDIT_DEST *dest,
+			               const char *host, int policy)
 {
     AUDIT_STATE *state;
 
     for (state = dest->states; state; state = state->next)
 	if (state->policy == policy && state->host == host)
 	    return (state);
-    state = (AUDIT_STATE *) mymalloc(sizeof(*state));
-    memset((void *) state, 0, sizeof(*state));
+    state = (AUDIT_STATE *) audit_pool_alloc(facts->pool, sizeof(*state));
     state->host = host;
     state->policy = policy;
     state->fallback = AUDIT_LEVEL_NONE;
@@ -426,7 +401,6 @@ void    audit_facts_cert(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
 {
     static VSTRING *buf;
     AUDIT_CERT *cert = relay->cert;
-    HTABLE_INFO *info;
 
     if (cert == 0 || cert->dest != dest) {
 	if (buf == 0)
@@ -434,14 +408,11 @@ void    audit_facts_cert(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
 	vstring_sprintf(buf, "%s%s" AUDIT_KEY_SEPARATOR "%s",
 			dest->kind == AUDIT_DEST_RELAY ? HOST_PREFIX : "",
 			dest->name, relay->name);
-	if ((info = htable_locate(facts->certs, STR(buf))) == 0) {
-	    cert = (AUDIT_CERT *) mymalloc(sizeof(*cert));
-	    memset((void *) cert, 0, sizeof(*cert));
-	    cert->dest = dest;
-	    cert->relay = relay;
-	    info = htable_enter(facts->certs, STR(buf), (void *) cert);
-	}
-	cert = relay->cert = (AUDIT_CERT *) info->value;
+	cert = (AUDIT_CERT *)
+	    audit_names_enter(&facts->certs, STR(buf), AUDIT_CLEAN_KEY);
+	cert->dest = dest;
+	cert->relay = relay;
+	relay->cert = cert;
     }
     if (seen > cert->seen || (seen == cert->seen && expires > cert->expires)) {
 	cert->seen = seen;
@@ -451,45 +422,56 @@ void    audit_facts_cert(AUDIT_FACTS *facts, AUDIT_RELAY *relay,
 
 /* digest_rank - the same on every machine */
 
-static unsigned long digest_rank(const AUDIT_DIGEST *digest)
+static unsigned long digest_rank(const char *text)
 {
     unsigned long hash = 2166136261UL;
-    int     n;
 
-    for (n = 0; n < digest->len; n++)
-	hash = ((hash ^ (unsigned char) digest->text[n]) * 16777619UL)
+    for ( /* void */ ; *text; text++)
+	hash = ((hash ^ *(const unsigned char *) text) * 16777619UL)
 	    & 0xffffffffUL;
     return (hash);
 }
 
-/* drop_digest - limit the number of digests */
+/* is_worse_digest - order in which they are forgotten */
 
-static void drop_digest(AUDIT_RELAY *relay, int kind)
+static int is_worse_digest(const char *one, const char *other)
+{
+    unsigned long one_rank = digest_rank(one);
+    unsigned long other_rank = digest_rank(other);
+
+    return (one_rank > other_rank
+	    || (one_rank == other_rank && strcmp(one, other) > 0));
+}
+
+/* take_worst_digest - make room for a better one, null if it is the worst */
+
+static AUDIT_DIGEST *take_worst_digest(AUDIT_RELAY *relay, int kind,
+				               const char *text)
 {
     AUDIT_DIGEST **worst = 0;
     AUDIT_DIGEST **dpp;
     AUDIT_DIGEST *digest;
-    unsigned long rank;
-    unsigned long worst_rank = 0;
 
-    /*
-     * The same ones stay, no matter in what order they are seen.
-     */
-    for (dpp = &relay->digests; *dpp; dpp = &dpp[0]->next) {
-	if (dpp[0]->kind != kind)
-	    continue;
-	rank = digest_rank(*dpp);
-	if (worst == 0 || rank > worst_rank
-	    || (rank == worst_rank && strcmp(dpp[0]->text, worst[0]->text) > 0)) {
+    for (dpp = &relay->digests; (digest = *dpp) != 0; dpp = &digest->next)
+	if (digest->kind == kind
+	    && (worst == 0 || is_worse_digest(digest->text, worst[0]->text)))
 	    worst = dpp;
-	    worst_rank = rank;
-	}
-    }
-    if (worst == 0)
-	return;
+    if (worst == 0 || is_worse_digest(text, worst[0]->text))
+	return (0);
     digest = *worst;
     *worst = digest->next;
-    myfree((void *) digest);
+    return (digest);
+}
+
+/* make_digest - room for text; twice for the same one only if that is larger */
+
+static AUDIT_DIGEST *make_digest(AUDIT_FACTS *facts, size_t room)
+{
+    AUDIT_DIGEST *digest = (AUDIT_DIGEST *)
+    audit_pool_alloc(facts->pool, offsetof(AUDIT_DIGEST, text) + room + 1);
+
+    digest->room = room;
+    return (digest);
 }
 
 /* audit_relay_nexthop - what is sent to a server, if it is only one thing */
@@ -504,8 +486,8 @@ void    audit_relay_nexthop(AUDIT_RELAY *relay, AUDIT_DEST *dest)
 
 /* audit_relay_digest - remember certificates and keys of a server */
 
-void    audit_relay_digest(AUDIT_RELAY *relay, int kind, const char *text,
-			           time_t first, time_t last)
+void    audit_relay_digest(AUDIT_FACTS *facts, AUDIT_RELAY *relay, int kind,
+			           const char *text, time_t first, time_t last)
 {
     AUDIT_DIGEST **dpp;
     AUDIT_DIGEST *digest;
@@ -526,8 +508,22 @@ void    audit_relay_digest(AUDIT_RELAY *relay, int kind, const char *text,
     }
     if (text[strspn(text, DIGEST_CHARS)] != 0)
 	return;
-    digest = (AUDIT_DIGEST *)
-	mymalloc(offsetof(AUDIT_DIGEST, text) + len + 1);
+
+
+    /*
+     * The same ones stay, no matter in what order they are seen. The memory
+     * of those that do not is used again.
+     */
+    if (count < AUDIT_DIGEST_KEEP) {
+	digest = make_digest(facts, len);
+    } else {
+	if ((digest = take_worst_digest(relay, kind, text)) == 0)
+	    return;
+	if (digest->room < len)
+	    digest = make_digest(facts, AUDIT_DIGEST_MAX);
+	for (dpp = &relay->digests; *dpp; dpp = &dpp[0]->next)
+	     /* void */ ;
+    }
     digest->next = 0;
     digest->first = first;
     digest->last = last;
@@ -535,8 +531,6 @@ void    audit_relay_digest(AUDIT_RELAY *relay, int kind, const char *text,
     digest->len = len;
     memcpy(digest->text, text, len + 1);
     *dpp = digest;
-    if (count >= AUDIT_DIGEST_KEEP)
-	drop_digest(relay, kind);
 }
 
 /* audit_relay_weak - count weak spot of a server */
@@ -572,8 +566,7 @@ void    audit_facts_trim(AUDIT_FACTS *facts)
 {
     long    oldest_day = facts->last / AUDIT_DAY_SECONDS - AUDIT_DAY_KEEP + 1;
     unsigned oldest_week = AUDIT_WEEK(facts->last);
-    HTABLE_INFO **list;
-    HTABLE_INFO **ht;
+    const AUDIT_DEST *dest;
     AUDIT_STATE *state;
     int     n;
 
@@ -581,10 +574,8 @@ void    audit_facts_trim(AUDIT_FACTS *facts)
 		    AUDIT_WEEK_KEEP);
     for (n = 0; n < AUDIT_TABLE_COUNT; n++)
 	audit_table_trim(facts->tables + n, oldest_day);
-    list = htable_list(facts->destinations);
-    for (ht = list; *ht; ht++)
-	for (state = ((AUDIT_DEST *) ht[0]->value)->states; state;
-	     state = state->next)
+    for (dest = AUDIT_NAMES_FIRST(&facts->destinations, AUDIT_DEST); dest;
+	 dest = AUDIT_NAMES_NEXT(dest, AUDIT_DEST))
+	for (state = dest->states; state; state = state->next)
 	    trim_weeks(state, oldest_week);
-    myfree((void *) list);
 }

@@ -27,6 +27,8 @@
   * Application-specific.
   */
 #include "audit_count.h"
+#include "audit_names.h"
+#include "audit_pool.h"
 #include "audit_vocab.h"
 
  /*
@@ -46,6 +48,7 @@ typedef struct AUDIT_DIGEST {
     time_t  last;
     unsigned char kind;
     unsigned char len;
+    unsigned char room;			/* for text */
     char    text[1];			/* actually a bunch */
 } AUDIT_DIGEST;
 
@@ -116,6 +119,7 @@ typedef enum {
 extern const char *const audit_dest_kinds[];
 
 typedef struct AUDIT_DEST {
+    AUDIT_NAME key;			/* not always its name */
     const char *name;
     AUDIT_DEST_KIND kind;		/* the best that is known */
     int     is_route;			/* has mail for other domains */
@@ -134,7 +138,8 @@ typedef enum {
   * Server, as host[address]:port.
   */
 typedef struct {
-    const char *name;			/* owned by hash table */
+    AUDIT_NAME key;
+    const char *name;
     unsigned int connections[AUDIT_AUTH_COUNT];
     unsigned int connected;		/* sum of the above */
     time_t  last;
@@ -152,6 +157,7 @@ typedef struct {
   * The certificate that was last seen for a destination at a server.
   */
 typedef struct AUDIT_CERT {
+    AUDIT_NAME key;			/* destination and server */
     const AUDIT_DEST *dest;
     const AUDIT_RELAY *relay;
     time_t  seen;
@@ -178,11 +184,12 @@ extern const char *const audit_lines_names[];
   */
 typedef struct AUDIT_FACTS {
     AUDIT_TABLE tables[AUDIT_TABLE_COUNT];
-    HTABLE *destinations;		/* of AUDIT_DEST */
-    HTABLE *relays;			/* of AUDIT_RELAY */
-    AUDIT_RELAY **recent_relays;	/* found without hashing */
-    HTABLE *certs;			/* of AUDIT_CERT */
-    HTABLE *words;			/* names of hosts, reasons, levels */
+    AUDIT_POOL *pool;			/* memory of the following */
+    AUDIT_NAMES destinations;		/* of AUDIT_DEST */
+    AUDIT_NAMES relays;			/* of AUDIT_RELAY */
+    AUDIT_NAMES certs;			/* of AUDIT_CERT */
+    AUDIT_NAMES words;			/* names of hosts, reasons, levels */
+    AUDIT_RELAY *relay;			/* the last one that was used */
     unsigned long lines[AUDIT_LINES_COUNT];
     time_t  first;
     time_t  last;
@@ -198,7 +205,7 @@ extern const char *audit_facts_word(AUDIT_FACTS *, const char *);
 extern AUDIT_DEST *audit_facts_dest(AUDIT_FACTS *, const char *, AUDIT_DEST_KIND);
 extern AUDIT_RELAY *audit_facts_relay(AUDIT_FACTS *, const char *);
 extern AUDIT_DEST *audit_facts_host(AUDIT_FACTS *, AUDIT_RELAY *);
-extern AUDIT_STATE *audit_facts_state(AUDIT_DEST *, const char *, int);
+extern AUDIT_STATE *audit_facts_state(AUDIT_FACTS *, AUDIT_DEST *, const char *, int);
 extern void audit_facts_cert(AUDIT_FACTS *, AUDIT_RELAY *, const AUDIT_DEST *, time_t, time_t);
 extern void audit_facts_trim(AUDIT_FACTS *);
 
@@ -208,7 +215,7 @@ extern void audit_state_fallback(AUDIT_STATE *, int);
 extern void audit_state_delivery(AUDIT_STATE *, int, unsigned, time_t, time_t);
 
 extern void audit_relay_nexthop(AUDIT_RELAY *, AUDIT_DEST *);
-extern void audit_relay_digest(AUDIT_RELAY *, int, const char *, time_t, time_t);
+extern void audit_relay_digest(AUDIT_FACTS *, AUDIT_RELAY *, int, const char *, time_t, time_t);
 extern void audit_relay_weak(AUDIT_FACTS *, AUDIT_RELAY *, AUDIT_WEAKNESS, int, time_t);
 
 /* LICENSE

@@ -373,7 +373,7 @@ static void resolve_status(AUDIT_FACTS *facts, const char *host,
     if (ep->label)
 	audit_event_status(facts, host, ep, dest, warning);
     else if (dest)
-	audit_event_failure(host, ep, dest, warning);
+	audit_event_failure(facts, host, ep, dest, warning);
 }
 
 /* has_other_nexthop - the server got the message for another nexthop, too */
@@ -412,9 +412,8 @@ static int has_other_domain(const AUDIT_GROUP *group, const AUDIT_RELAY *relay,
 static void resolve_route(const AUDIT_GROUP *group, const AUDIT_RELAY *relay,
 			          AUDIT_DEST *dest, int is_other)
 {
-    if (dest && dest->is_route == 0
-	&& (is_other || has_other_domain(group, relay, dest))
-	&& has_other_nexthop(group, relay, dest) == 0)
+    if (dest && (is_other || has_other_domain(group, relay, dest))
+	&& dest->is_route == 0 && has_other_nexthop(group, relay, dest) == 0)
 	dest->is_route = 1;
 }
 
@@ -511,13 +510,33 @@ static AUDIT_GROUP *take_open(AUDIT_HOST *host)
     return (group);
 }
 
+/* quick_hash - all that is needed to find what was used recently */
+
+static size_t quick_hash(const char *name)
+{
+    size_t  len = strlen(name);
+    uint64_t begin = 0;
+    uint64_t middle = 0;
+    uint64_t end = 0;
+
+    if (len >= sizeof(end)) {
+	memcpy((void *) &begin, name, sizeof(begin));
+	memcpy((void *) &middle, name + (len - sizeof(middle)) / 2, sizeof(middle));
+	memcpy((void *) &end, name + len - sizeof(end), sizeof(end));
+    } else {
+	memcpy((void *) &end, name, len);
+    }
+    end = (end ^ begin * 3 ^ middle * 5 ^ len) * UINT64_C(0x9E3779B97F4A7C15);
+    return (end >> 32);
+}
+
 /* find_process - find or make process */
 
 static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 				           const char *origin)
 {
     AUDIT_PROCESS **recent = log->recent
-    + audit_quick_hash(origin) % RECENT_PROCESSES;
+    + quick_hash(origin) % RECENT_PROCESSES;
     AUDIT_PROCESS *process;
     HTABLE_INFO *info;
     VSTRING *name;

@@ -313,10 +313,10 @@ static void learn_audit(LEARN *lp)
     AUDIT_EVENT event;
 
     AUDIT_NOTE_LAST(lp->relay->last, when);
-    audit_relay_digest(lp->relay, AUDIT_DIGEST_CERT, ATTR(line, CERT_DIGEST),
-		       when, when);
-    audit_relay_digest(lp->relay, AUDIT_DIGEST_KEY, ATTR(line, SPKI_DIGEST),
-		       when, when);
+    audit_relay_digest(facts, lp->relay, AUDIT_DIGEST_CERT,
+		       ATTR(line, CERT_DIGEST), when, when);
+    audit_relay_digest(facts, lp->relay, AUDIT_DIGEST_KEY,
+		       ATTR(line, SPKI_DIGEST), when, when);
     count_word(TABLE(facts, AUTH), AUDIT_COUNT_DELIVERIES, ATTR(line, AUTH),
 	       when);
     count_tls(lp, AUDIT_COUNT_DELIVERIES);

@@ -108,16 +108,15 @@ typedef int (*WANTED_FN) (const void *);
 
 /* sort_top - sort, but only as far as will be looked at */
 
-static void sort_top(HTABLE_INFO **list, size_t count, size_t top,
-		             COMPARE_FN compare)
+static void sort_top(void **list, size_t count, size_t top, COMPARE_FN compare)
 {
-    HTABLE_INFO *item;
+    void   *item;
     size_t  n;
     size_t  place;
 
     if (top == 0 || top > count)
 	top = count;
-    qsort((void *) list, top, sizeof(HTABLE_INFO *), compare);
+    qsort((void *) list, top, sizeof(*list), compare);
     for (n = top; n < count; n++) {
 	item = list[n];
 	if (compare((void *) &item, (void *) (list + top - 1)) >= 0)
@@ -132,17 +131,27 @@ static void sort_top(HTABLE_INFO **list, size_t count, size_t top,
     }
 }
 
-/* sorted_list - selected contents of hash table, the top ones in order */
+/* sorted_table - contents of hash table, the top ones in order */
 
-static HTABLE_INFO **sorted_list(HTABLE *table, COMPARE_FN compare,
-				         WANTED_FN wanted, size_t top)
+static HTABLE_INFO **sorted_table(HTABLE *table, COMPARE_FN compare, size_t top)
 {
     HTABLE_INFO **list = htable_list(table);
-    HTABLE_INFO **from;
-    HTABLE_INFO **to = list;
+
+    sort_top((void **) list, table->used, top, compare);
+    return (list);
+}
+
+/* sorted_names - selected things with names, the top ones in order */
+
+static void **sorted_names(const AUDIT_NAMES *names, COMPARE_FN compare,
+			           WANTED_FN wanted, size_t top)
+{
+    void  **list = audit_names_list(names);
+    void  **from;
+    void  **to = list;
 
     for (from = list; *from; from++)
-	if (wanted == 0 || wanted(from[0]->value))
+	if (wanted == 0 || wanted(*from))
 	    *to++ = *from;
     *to = 0;
     sort_top(list, to - list, top, compare);
@@ -264,10 +273,10 @@ static void report_counts(AUDIT_OUT *out, const void *context)
     const AUDIT_REPORT *report = ((const REPORT_CONTEXT *) context)->report;
     const AUDIT_TABLE *table = facts->tables + report->table;
     int     limit = (AUDIT_OUT_HAS_ALL_KEYS(out) ? 0 : table->info->limit);
-    HTABLE_INFO **list = sorted_list(table->entries,
-				     report->flags & REPORT_FLAG_BY_KEY ?
-				     compare_names : compare_counts, 0,
-				     limit ? 0 : TOP(out));
+    HTABLE_INFO **list = sorted_table(table->entries,
+				      report->flags & REPORT_FLAG_BY_KEY ?
+				      compare_names : compare_counts,
+				      limit ? 0 : TOP(out));
     HTABLE_INFO **ht;
     const AUDIT_COUNT *entry;
 
@@ -589,12 +598,12 @@ static void report_prospects(AUDIT_OUT *out, const void *context)
 
 static int compare_certs(const void *a, const void *b)
 {
-    const AUDIT_CERT *left = (const AUDIT_CERT *) (*(HTABLE_INFO **) a)->value;
-    const AUDIT_CERT *right = (const AUDIT_CERT *) (*(HTABLE_INFO **) b)->value;
+    const AUDIT_CERT *left = *(const AUDIT_CERT *const *) a;
+    const AUDIT_CERT *right = *(const AUDIT_CERT *const *) b;
 
     if (left->expires != right->expires)
 	return (left->expires < right->expires ? -1 : 1);
-    return (strcmp((*(HTABLE_INFO **) a)->key, (*(HTABLE_INFO **) b)->key));
+    return (strcmp(left->key.text, right->key.text));
 }
 
 /* report_certificates - about to expire, as far as they are still in use */
@@ -602,15 +611,15 @@ static int compare_certs(const void *a, const void *b)
 static void report_certificates(AUDIT_OUT *out, const void *context)
 {
     const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
-    HTABLE_INFO **list = sorted_list(facts->certs, compare_certs, 0, 0);
-    HTABLE_INFO **ht;
+    void  **list = sorted_names(&facts->certs, compare_certs, 0, 0);
+    void  **next;
     const AUDIT_CERT *cert;
     AUDIT_CELL cells[4];
 
 #define EXPIRES_SOON	(14 * AUDIT_DAY_SECONDS)
 
-    for (ht = list; *ht; ht++) {
-	cert = (const AUDIT_CERT *) ht[0]->value;
+    for (next = list; *next; next++) {
+	cert = (const AUDIT_CERT *) *next;
 	if (cert->expires > facts->last + EXPIRES_SOON
 	    || cert->seen < facts->last - EXPIRES_SOON)
 	    continue;
@@ -671,8 +680,8 @@ static void report_relay_digests(AUDIT_OUT *out, const AUDIT_RELAY *relay,
 
 static int compare_relays(const void *a, const void *b)
 {
-    const AUDIT_RELAY *left = (const AUDIT_RELAY *) (*(HTABLE_INFO **) a)->value;
-    const AUDIT_RELAY *right = (const AUDIT_RELAY *) (*(HTABLE_INFO **) b)->value;
+    const AUDIT_RELAY *left = *(const AUDIT_RELAY *const *) a;
+    const AUDIT_RELAY *right = *(const AUDIT_RELAY *const *) b;
 
     if (left->connected != right->connected)
 	return (left->connected < right->connected ? 1 : -1);
@@ -705,14 +714,13 @@ static int has_changes(const void *ptr)
 static void report_digests(AUDIT_OUT *out, const void *context)
 {
     const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
-    HTABLE_INFO **list = sorted_list(facts->relays, compare_relays,
-				     has_changes, 0);
-    HTABLE_INFO **ht;
+    void  **list = sorted_names(&facts->relays, compare_relays, has_changes, 0);
+    void  **next;
     int     kind;
 
-    for (ht = list; *ht; ht++)
+    for (next = list; *next; next++)
 	for (kind = 0; kind < AUDIT_DIGEST_KINDS; kind++)
-	    report_relay_digests(out, (const AUDIT_RELAY *) ht[0]->value, kind);
+	    report_relay_digests(out, (const AUDIT_RELAY *) *next, kind);
     myfree((void *) list);
 }
 
@@ -721,14 +729,14 @@ static void report_digests(AUDIT_OUT *out, const void *context)
 static void report_relays(AUDIT_OUT *out, const void *context)
 {
     const AUDIT_FACTS *facts = ((const REPORT_CONTEXT *) context)->facts;
-    HTABLE_INFO **list = sorted_list(facts->relays, compare_relays,
-				     has_connections, TOP(out));
-    HTABLE_INFO **ht;
+    void  **list = sorted_names(&facts->relays, compare_relays,
+				has_connections, TOP(out));
+    void  **next;
     const AUDIT_RELAY *relay;
     AUDIT_CELL cells[6];
 
-    for (ht = list; *ht; ht++) {
-	relay = (const AUDIT_RELAY *) ht[0]->value;
+    for (next = list; *next; next++) {
+	relay = (const AUDIT_RELAY *) *next;
 	cells[0].count = relay->connections[AUDIT_AUTH_VERIFIED];
 	cells[1].count = relay->connections[AUDIT_AUTH_TRUSTED];
 	cells[2].count = relay->connections[AUDIT_AUTH_UNTRUSTED];

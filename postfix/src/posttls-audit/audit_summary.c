@@ -529,14 +529,13 @@ static void write_log(WRITER *wp, const AUDIT_LOG *log)
     myfree((void *) list);
 }
 
-/* write_table - all entries of a hash table */
+/* WRITE_NAMES - all things that have a name */
 
-#define WRITE_TABLE(wp, table, type, function) do { \
-	HTABLE_INFO **_list = htable_list(table); \
-	HTABLE_INFO **_ht; \
-	for (_ht = _list; *_ht; _ht++) \
-	    function((wp), (const type *) _ht[0]->value); \
-	myfree((void *) _list); \
+#define WRITE_NAMES(wp, names, type, function) do { \
+	const type *_entry; \
+	for (_entry = AUDIT_NAMES_FIRST((names), type); _entry; \
+	     _entry = AUDIT_NAMES_NEXT(_entry, type)) \
+	    function((wp), _entry); \
     } while (0)
 
 /* write_counts - all tables of counts */
@@ -575,9 +574,9 @@ AUDIT_SUMMARY_WRITER *audit_summary_write(VSTREAM *stream, AUDIT_FACTS *facts)
 	write_log(wp, log);
     write_lines(wp, facts);
     write_counts(wp, facts);
-    WRITE_TABLE(wp, facts->destinations, AUDIT_DEST, write_dest);
-    WRITE_TABLE(wp, facts->relays, AUDIT_RELAY, write_relay);
-    WRITE_TABLE(wp, facts->certs, AUDIT_CERT, write_cert);
+    WRITE_NAMES(wp, &facts->destinations, AUDIT_DEST, write_dest);
+    WRITE_NAMES(wp, &facts->relays, AUDIT_RELAY, write_relay);
+    WRITE_NAMES(wp, &facts->certs, AUDIT_CERT, write_cert);
     for (cpp = facts->unknown->argv; *cpp; cpp++) {
 	put_record(wp, *cpp);
 	put_end(wp);
@@ -896,7 +895,8 @@ static void read_state(AUDIT_SUMMARY *sp)
 	damaged(sp, "damaged in line %lu: unexpected state", sp->lines + 2);
 	return;
     }
-    state = audit_facts_state(sp->dest, audit_facts_word(sp->facts, sp->field[1]),
+    state = audit_facts_state(sp->facts, sp->dest,
+			      audit_facts_word(sp->facts, sp->field[1]),
 			      get_level(sp, 2));
     audit_state_fallback(state, get_level(sp, 3));
     state->deliveries += get_number(sp, 4);
@@ -969,7 +969,8 @@ static void read_digest(AUDIT_SUMMARY *sp)
 	*cp = 0;
 	text = buf;
     }
-    audit_relay_digest(sp->relay, get_small(sp, 1, AUDIT_DIGEST_KINDS), text,
+    audit_relay_digest(sp->facts, sp->relay,
+		       get_small(sp, 1, AUDIT_DIGEST_KINDS), text,
 		       GET_FIRST(sp, 2), GET_LAST(sp, 2));
 }
 

@@ -66,32 +66,18 @@ static void free_count(void *ptr)
     myfree(ptr);
 }
 
-/* free_dest - destination and its states */
+/* free_weeks - of all destinations */
 
-static void free_dest(void *ptr)
+static void free_weeks(AUDIT_FACTS *facts)
 {
+    const AUDIT_DEST *dest;
     AUDIT_STATE *state;
 
-    while ((state = ((AUDIT_DEST *) ptr)->states) != 0) {
-	((AUDIT_DEST *) ptr)->states = state->next;
-	if (state->weeks)
-	    myfree((void *) state->weeks);
-	myfree((void *) state);
-    }
-    myfree(ptr);
-}
-
-/* free_relay - server and its digests */
-
-static void free_relay(void *ptr)
-{
-    AUDIT_DIGEST *digest;
-
-    while ((digest = ((AUDIT_RELAY *) ptr)->digests) != 0) {
-	((AUDIT_RELAY *) ptr)->digests = digest->next;
-	myfree((void *) digest);
-    }
-    myfree(ptr);
+    for (dest = AUDIT_NAMES_FIRST(&facts->destinations, AUDIT_DEST); dest;
+	 dest = AUDIT_NAMES_NEXT(dest, AUDIT_DEST))
+	for (state = dest->states; state; state = state->next)
+	    if (state->weeks)
+		myfree((void *) state->weeks);
 }
 
 /* free_log - log; audit_input_finish() has taken all that was open */
@@ -125,12 +111,9 @@ static void free_facts(AUDIT_FACTS *facts)
     }
     for (n = 0; n < AUDIT_TABLE_COUNT; n++)
 	htable_free(facts->tables[n].entries, free_count);
-    htable_free(facts->destinations, free_dest);
-    htable_free(facts->relays, free_relay);
-    htable_free(facts->certs, myfree);
-    htable_free(facts->words, (void (*) (void *)) 0);
     htable_free(facts->totals, myfree);
-    myfree((void *) facts->recent_relays);
+    free_weeks(facts);
+    audit_pool_free(facts->pool);
     argv_free(facts->unknown);
     argv_free(facts->notes);
     myfree((void *) facts);

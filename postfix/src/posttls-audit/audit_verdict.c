@@ -252,8 +252,10 @@ typedef struct {
 static AUDIT_DEST *failed_route(const AUDIT_FACTS *facts, const char *domain,
 				        const char *relay_name)
 {
-    const AUDIT_DEST *dest = (AUDIT_DEST *) htable_find(facts->destinations, domain);
-    const AUDIT_RELAY *relay = (AUDIT_RELAY *) htable_find(facts->relays, relay_name);
+    const AUDIT_DEST *dest = (AUDIT_DEST *)
+    audit_names_find(&facts->destinations, domain);
+    const AUDIT_RELAY *relay = (AUDIT_RELAY *)
+    audit_names_find(&facts->relays, relay_name);
 
     return ((dest && dest->kind == AUDIT_DEST_NEXTHOP)
 	    || relay == 0 || relay->has_nexthops || relay->nexthop == 0
@@ -562,8 +564,7 @@ static int compare_rows(const void *a, const void *b)
 AUDIT_READY *audit_ready_create(AUDIT_FACTS *facts, const AUDIT_LIMITS *limits)
 {
     READY_CONTEXT context;
-    HTABLE_INFO **list = htable_list(facts->destinations);
-    HTABLE_INFO **ht;
+    const AUDIT_DEST *dest;
 
     memset((void *) &context, 0, sizeof(context));
     context.facts = facts;
@@ -575,9 +576,9 @@ AUDIT_READY *audit_ready_create(AUDIT_FACTS *facts, const AUDIT_LIMITS *limits)
     context.allocated = 100;
     context.ready->rows = (AUDIT_READINESS *)
 	mymalloc(context.allocated * sizeof(*context.ready->rows));
-    for (ht = list; *ht; ht++)
-	judge_dest(&context, (const AUDIT_DEST *) ht[0]->value);
-    myfree((void *) list);
+    for (dest = AUDIT_NAMES_FIRST(&facts->destinations, AUDIT_DEST); dest;
+	 dest = AUDIT_NAMES_NEXT(dest, AUDIT_DEST))
+	judge_dest(&context, dest);
     htable_free(context.routes, myfree);
     vstring_free(context.buf);
     qsort((void *) context.ready->rows, context.ready->count,
