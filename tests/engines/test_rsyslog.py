@@ -278,13 +278,12 @@ def event_of(line):
     return None
 
 
-@pytest.mark.parametrize("name", ["report.in", "upstream.in", "feature.in"])
-def test_logs_of_posttls_audit(world, name, tmp_path):
-    lines = (TOP / "postfix/src/posttls-audit" / name).read_text().splitlines()
+def judged_alike(world, lines, name, tmp_path, minimum=20, days=7):
+    """The database's verdicts are those of posttls-audit from the same lines."""
     log = tmp_path / "log"
     log.write_text("\n".join(lines) + "\n")
     os.utime(log, (MODIFIED, MODIFIED))
-    database = "golden_" + re.sub(r"\W", "_", name)
+    database = "log_" + re.sub(r"\W", "_", name)
     world.database.run("createdb", "-h", world.database.place, database)
     world.database.install(database)
     events = [event for event in map(event_of, lines) if event]
@@ -292,9 +291,11 @@ def test_logs_of_posttls_audit(world, name, tmp_path):
     world.database.sql("".join(
         f"SELECT tls_audit.load({read}, 'x', {quoted(json.dumps(event))});\n"
         for event in events), database=database)
-    report = json.loads(audit("-j", *LIMITS, log))
+    report = json.loads(audit("-j", "-m", minimum, "-M", f"{days}d", log))
     found = world.database.rows(
-        f"SELECT * FROM judge({JUDGE}, (SELECT max(time) FROM event))", "postgres", database)
+        f"SELECT * FROM judge({minimum}, '{days} days', (SELECT max(time) FROM event))",
+        "postgres", database)
+    assert events and (found or report["readiness"] == [])
     tables = [(True, report["readiness"])]
     if any(row["kind"] == "attainable" and row["lines"] for row in report["lines"]):
         tables.append((False, report["attainable"]))
@@ -304,12 +305,92 @@ def test_logs_of_posttls_audit(world, name, tmp_path):
         judged = {tuple(row[key] for key in keys) for row in found
                   if row["authenticates"] == authenticates}
         assert (judged - said, said - judged) == (set(), set())
+    keys = ("destination", "policy", "reason")
+    assert sorted(tuple(row[key] for key in keys) for row in found if row["regressed"]) \
+        == sorted(tuple(row[key] for key in keys) for row in report["regressions"])
     said = [(row["nexthop"], *(row[key] for key in FALLBACK_KEYS)) for row in report["fallbacks"]]
     assert sorted(said) == sorted(
         (row["destination"], *(row[key] for key in FALLBACK_KEYS)) for row in world.database.rows(
             "SELECT *, coalesce(reason, '-') AS reason FROM fallbacks('-infinity')", "postgres",
             database))
-    assert events and (found or report["readiness"] == [])
+    return report
+
+
+@pytest.mark.parametrize("name", ["report.in", "upstream.in", "feature.in"])
+def test_logs_of_posttls_audit(world, name, tmp_path):
+    text = (TOP / "postfix/src/posttls-audit" / name).read_text()
+    judged_alike(world, text.splitlines(), name, tmp_path, 5, 0)
+
+
+# A history, and what must become of it.
+
+RELAY = "mx.example.com[192.0.2.1]:25"
+FAILED = "Server certificate not verified"
+
+
+def line(day, number, text):
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(MODIFIED - 86400 * (20 - day)))
+    return f"{stamp} mx1 postfix/smtp[{number}]: {text}"
+
+
+def delivered(number, day, nexthop="example.com", relay=RELAY, domain=None, good=True):
+    """A delivery, with its audit record and its status."""
+    weaker = "level=secure, auth=Verified" if good else \
+        "level=encrypt, policy=secure, auth=Trusted, reason=mismatch"
+    return [line(day, number, f"{number:05X}: tlsaudit: relay={relay}, {weaker}, nexthop={nexthop}"),
+            line(day, number, f"{number:05X}: to=<user@{domain or nexthop}>, relay={relay}, delay=1, "
+                 "delays=0/0/0/1, dsn=2.0.0, status=sent (250 Ok)")]
+
+
+def stuck(domain, day=11, relay=RELAY):
+    return [line(day, number, f"{number:05X}: to=<user@{domain}>, relay={relay}, delay=1, "
+                 f"delays=0/0/0/1, dsn=4.7.5, status=deferred ({FAILED})")
+            for number in range(900, 920)]
+
+
+def spread(days=10, count=30, first=1, **more):
+    """Good deliveries, from now until some days later."""
+    return [text for number in range(count)
+            for text in delivered(first + number, days * number / (count - 1), **more)]
+
+
+def warned(number, day):
+    return [line(day, number, f"warning: {number:05X}: tls fallback refused: relay={RELAY}, "
+                 "nexthop=example.com, policy=secure, fallback=may, reason=nostarttls, rule=sasl")]
+
+
+ROUTE = {"nexthop": "[relay.example.net]"}
+
+# name -> the lines, and the destinations that have regressed
+HISTORIES = {
+    "fails after it was ready": (spread() + delivered(800, 11, good=False), ["example.com"]),
+    "fails in the week in which it became ready": (
+        spread() + delivered(800, 10, good=False), ["example.com"]),
+    "fails too early": (spread(days=3) + delivered(800, 4, good=False), []),
+    "too few before it failed": (spread(count=10) + delivered(800, 11, good=False), []),
+    "failed first": (delivered(800, 0, good=False) + spread(first=2), []),
+    "a warning, no failure": (spread() + warned(800, 11), []),
+    "warnings do not make it ready": (
+        spread(days=6, count=12) + warned(800, 6) + delivered(801, 12, good=False), []),
+    "stuck": (spread() + stuck("example.com"), ["example.com"]),
+    "stuck behind a route": (
+        spread(**ROUTE, domain="example.com") + stuck("example.org"), ["[relay.example.net]"]),
+    "stuck at a provider": (spread() + stuck("example.org"), []),
+    "stuck where there is another nexthop": (
+        spread(**ROUTE, domain="example.com") + spread(first=100, nexthop="example.net")
+        + stuck("example.org"), []),
+    "stuck, and known elsewhere": (
+        spread(**ROUTE, domain="example.com") + stuck("example.org") + delivered(
+            990, 12, nexthop="example.org", relay="mx.example.org[192.0.2.9]:25"), []),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_history(world, name, tmp_path):
+    lines, regressed = HISTORIES[name]
+    report = judged_alike(world, sorted(lines, key=lambda text: text[:20]), name, tmp_path)
+    assert [row["destination"] for row in report["regressions"]] == regressed
+    assert report["readiness"]
 
 
 # What is not good input.

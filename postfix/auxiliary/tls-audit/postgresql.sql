@@ -493,7 +493,7 @@ END $$;
 -- Views are made anew, as their columns may be others in a later version.
 
 DROP VIEW IF EXISTS proposal, readiness, fallbacks_today, certificates_expiring,
-    key_changes, undelivered, input CASCADE;
+    key_changes, undelivered, regressions, input CASCADE;
 DROP FUNCTION IF EXISTS judge(int, interval, timestamptz);
 DROP VIEW IF EXISTS delivery;
 
@@ -595,6 +595,72 @@ SELECT f.time, f.seq, f.host, f.process, f.queue_id, f.destination, f.source, f.
     f.attained, f.cert_expires, f.cert_digest, f.spki_digest
 FROM found f LEFT JOIN level l ON l.name = f.asked;
 
+-- was_ready - there was a time with enough deliveries, all verified
+--
+-- By week. In the week of the first failure, what was verified came before it.
+
+CREATE OR REPLACE FUNCTION was_ready(weeks bigint[], good bigint[], bad bigint[],
+    first_good timestamptz, first_bad timestamptz, minimum int, span interval)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    count bigint := 0;
+    begun bigint;
+    lasted interval;
+BEGIN
+    FOR i IN 1 .. coalesce(cardinality(weeks), 0) LOOP
+	IF count = 0 THEN
+	    begun := weeks[i];
+	END IF;
+	lasted := (weeks[i] - begun) * interval '7 days';
+	IF bad[i] > 0 THEN
+	    IF weeks[i] = tls_audit.week(first_bad) AND first_good IS NOT NULL THEN
+		count := count + good[i];
+		lasted := first_bad - first_good;
+	    END IF;
+	    IF count > 0 AND count >= minimum AND lasted >= span THEN
+		RETURN true;
+	    END IF;
+	    count := 0;
+	ELSE
+	    count := count + good[i];
+	END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+
+-- stuck - recipients not delivered because of TLS, at a server that is on a route
+--
+-- A route is a nexthop that has mail for other domains than its own (relayhost,
+-- transport_maps). What is stuck counts against it when its server has mail for no
+-- other nexthop, and the recipient's domain is not known as a nexthop.
+
+CREATE OR REPLACE FUNCTION stuck() RETURNS TABLE (nexthop text, at timestamptz, reason text)
+LANGUAGE sql STABLE SET search_path = tls_audit, pg_catalog, pg_temp AS $$
+WITH failed AS (
+    SELECT e.relay, e.time, e.reason
+    FROM event e LEFT JOIN LATERAL warning_of(e) AS w ON true
+    WHERE e.kind = 'status' AND e.reason IS NOT NULL
+	AND NOT EXISTS (SELECT 1 FROM event n WHERE n.nexthop = coalesce(w.nexthop, e.domain))
+), server AS (
+    SELECT n.relay, min(n.nexthop) AS nexthop FROM event n
+    WHERE n.kind = 'audit' AND n.nexthop IS NOT NULL AND n.relay IN (SELECT f.relay FROM failed f)
+    GROUP BY n.relay HAVING count(DISTINCT n.nexthop) = 1
+), route AS (
+    SELECT DISTINCT v.nexthop FROM server v WHERE EXISTS (
+	SELECT 1 FROM event a JOIN event s ON s.queue_id = a.queue_id AND s.host = a.host
+	    AND s.process = a.process AND s.relay = a.relay AND s.kind = 'status'
+	    AND s.time BETWEEN a.time AND a.time + interval '1 minute'
+	WHERE a.kind = 'audit' AND a.nexthop = v.nexthop AND s.domain <> a.nexthop
+	    AND NOT EXISTS (SELECT 1 FROM event o
+		WHERE o.kind = 'audit' AND o.queue_id = a.queue_id AND o.host = a.host
+		    AND o.process = a.process AND o.relay = a.relay AND o.nexthop <> a.nexthop
+		    AND o.time BETWEEN a.time - interval '1 minute' AND a.time + interval '1 minute'))
+)
+SELECT v.nexthop, f.time, f.reason
+FROM failed f JOIN server v USING (relay) JOIN route r USING (nexthop)
+$$;
+
 -- judge - which policies can be enforced, and which could be
 --
 -- The verdicts of posttls-audit(1), READINESS and ATTAINABLE in its manual page:
@@ -607,7 +673,8 @@ RETURNS TABLE (verdict text, destination text, source text, policy text,
     authenticates boolean, deliveries bigint, verified bigint, secure bigint,
     warnings bigint, why text, reason text, fallback text,
     first_verified timestamptz, last_verified timestamptz,
-    last_failure timestamptz, hosts text, failing_hosts text, policies bigint)
+    last_failure timestamptz, hosts text, failing_hosts text, policies bigint,
+    regressed boolean)
 LANGUAGE sql STABLE SET search_path = tls_audit, pg_catalog, pg_temp AS $$
 WITH fact AS (		-- what counts for or against a policy
     SELECT d.destination, d.source, d.host, d.policy, d.authenticates, d.time, true AS delivery,
@@ -636,22 +703,36 @@ WITH fact AS (		-- what counts for or against a policy
 	max(d.time) OVER (PARTITION BY d.destination, d.source = 'relay', d.host) AS last
     FROM delivery d WHERE d.undelivered AND d.policy IS NULL
 ), used AS (
-    SELECT f.*, p.guess FROM fact f
+    SELECT f.*, p.guess, week(f.time) AS week FROM fact f
 	JOIN present p USING (destination, host, policy)
     WHERE p.guess = (f.source = 'relay')
     UNION ALL
     SELECT u.destination, u.source, u.host, p.policy, p.authenticates, u.time, true, false, false,
-	u.reason, NULL, p.guess
+	u.reason, NULL, p.guess, week(u.time)
     FROM unknown u JOIN present p ON p.destination = u.destination AND p.host = u.host
 	AND p.guess = (u.source = 'relay') AND p.authenticates
     WHERE u.last >= p.first AND week(u.time) >= week(p.first)
     UNION ALL
     SELECT u.destination, u.source, u.host, NULL, true, u.time, true, false, false,
-	u.reason, NULL, u.source = 'relay'
+	u.reason, NULL, u.source = 'relay', week(u.time)
     FROM unknown u LEFT JOIN present p ON p.destination = u.destination AND p.host = u.host
 	AND p.guess = (u.source = 'relay')
     WHERE p.authenticates IS NOT TRUE
 	AND u.last_reason IN (SELECT f.reason FROM failure f WHERE f.authentication)
+    UNION ALL		-- no host: it is not known which one has which policy
+    SELECT k.nexthop, 'nexthop', NULL, p.policy, true, k.at, true, false, false,
+	k.reason, NULL, false, week(min(k.at) OVER (PARTITION BY k.nexthop))
+    FROM stuck() k JOIN (SELECT DISTINCT n.destination, n.policy FROM present n
+	WHERE n.authenticates AND NOT n.guess) AS p ON p.destination = k.nexthop
+), weekly AS (
+    SELECT u.destination, u.guess, u.policy, u.week,
+	count(*) FILTER (WHERE u.delivery AND u.good) AS good,
+	count(*) FILTER (WHERE u.delivery AND NOT u.good) AS bad
+    FROM used u GROUP BY u.destination, u.guess, u.policy, u.week
+), history AS (
+    SELECT w.destination, w.guess, w.policy, array_agg(w.week ORDER BY w.week) AS weeks,
+	array_agg(w.good ORDER BY w.week) AS good, array_agg(w.bad ORDER BY w.week) AS bad
+    FROM weekly w GROUP BY w.destination, w.guess, w.policy
 ), state AS (
     SELECT u.destination, min(u.source) AS source, u.guess, u.policy, u.authenticates,
 	count(*) FILTER (WHERE u.delivery) AS deliveries,
@@ -660,24 +741,27 @@ WITH fact AS (		-- what counts for or against a policy
 	count(*) FILTER (WHERE NOT u.delivery) AS warnings,
 	min(u.time) FILTER (WHERE u.good) AS first_verified,
 	max(u.time) FILTER (WHERE u.good) AS last_verified,
+	min(u.time) FILTER (WHERE NOT u.good) AS first_failure,
 	max(u.time) FILTER (WHERE NOT u.good) AS last_failure,
 	(array_agg(u.reason ORDER BY u.time DESC, u.reason DESC)
 	    FILTER (WHERE NOT u.good AND u.reason IS NOT NULL))[1] AS reason,
 	(SELECT l.fallback FROM level l
 	    WHERE l.rank = min(e.rank) ORDER BY l.name LIMIT 1) AS fallback,
 	string_agg(DISTINCT u.host, ' ' ORDER BY u.host) AS hosts,
-	string_agg(DISTINCT u.host, ' ' ORDER BY u.host) FILTER (WHERE NOT u.good) AS failing_hosts,
-	array_agg(week(u.time)) FILTER (WHERE u.good) AS weeks
+	string_agg(DISTINCT u.host, ' ' ORDER BY u.host) FILTER (WHERE NOT u.good) AS failing_hosts
     FROM used u LEFT JOIN level e ON e.name = u.effective
     GROUP BY u.destination, u.guess, u.policy, u.authenticates
 ), counted AS (		-- verified deliveries after the last failure, and since when
-    SELECT s.*, count(*) OVER (PARTITION BY s.destination, s.guess) AS policies,
+    SELECT s.*, h.weeks, h.good, h.bad,
+	count(*) OVER (PARTITION BY s.destination, s.guess) AS policies,
 	CASE WHEN s.last_failure IS NULL THEN s.verified
-	    ELSE (SELECT count(*) FROM unnest(s.weeks) AS w WHERE w > week(s.last_failure))
+	    ELSE (SELECT coalesce(sum(w.good), 0) FROM unnest(h.weeks, h.good) AS w(week, good)
+		WHERE w.week > week(s.last_failure))
 	END AS clean,
 	greatest(s.last_failure, s.first_verified) AS since,
 	s.last_failure > at - interval '30 days' AS failing
-    FROM state s
+    FROM state s JOIN history h ON h.destination = s.destination AND h.guess = s.guess
+	AND h.policy IS NOT DISTINCT FROM s.policy
 ), enough AS (
     SELECT c.*, CASE
 	WHEN c.clean < minimum THEN format('fewer than %s', minimum)
@@ -718,7 +802,9 @@ SELECT j.verdict, j.destination, j.source, j.policy, j.authenticates, j.deliveri
 	ELSE j.lack END,
 	CASE WHEN j.policies > 1 THEN 'policy of ' || j.hosts END), ''),
     j.reason, j.fallback, j.first_verified, j.last_verified, j.last_failure,
-    j.hosts, j.failing_hosts, j.policies
+    j.hosts, j.failing_hosts, j.policies,
+    j.authenticates AND j.verdict <> 'enforce' AND coalesce(j.failing, false)
+	AND was_ready(j.weeks, j.good, j.bad, j.first_verified, j.first_failure, minimum, span)
 FROM judged j
 ORDER BY j.deliveries DESC, j.warnings DESC, j.destination
 $$;
@@ -729,6 +815,13 @@ CREATE VIEW readiness AS
 SELECT verdict, destination, policy, deliveries, verified, warnings, why, last_verified,
     last_failure, hosts, source
 FROM judge();
+
+-- regressions - destinations that could be enforced, and no longer can
+
+CREATE VIEW regressions AS
+SELECT destination, policy, reason, last_verified, last_failure, failing_hosts
+FROM judge() WHERE regressed
+ORDER BY last_failure DESC, destination;
 
 -- propose - entries for smtp_tls_policy_maps that follow from the verdicts
 --
@@ -859,7 +952,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tls_audit FROM PUBLIC;
 GRANT USAGE ON SCHEMA tls_audit TO tls_audit_loader, tls_audit_reader;
 GRANT EXECUTE ON FUNCTION load TO tls_audit_loader;
 GRANT SELECT ON ALL TABLES IN SCHEMA tls_audit TO tls_audit_reader;
-GRANT EXECUTE ON FUNCTION judge, propose, fallbacks, warning_of, only_domain, week
+GRANT EXECUTE ON FUNCTION judge, stuck, was_ready, propose, fallbacks, warning_of, only_domain, week
     TO tls_audit_reader;
 
 COMMIT;

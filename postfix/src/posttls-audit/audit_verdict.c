@@ -357,14 +357,16 @@ static int was_enforceable(const AUDIT_STATE *sp, const AUDIT_LIMITS *limits)
 	    begin = wp->week;
 	span = (time_t) (wp->week - begin) * AUDIT_WEEK_SECONDS;
 
-	/*
-	 * In the week of the first failure, deliveries came before it.
-	 */
-	if (wp->week == AUDIT_WEEK(sp->first_failure) && sp->first_verified) {
-	    count += wp->verified;
-	    span = sp->first_failure - sp->first_verified;
-	}
 	if (wp->failed > 0) {
+
+	    /*
+	     * In the week of the first failure, deliveries came before it.
+	     */
+	    if (wp->week == AUDIT_WEEK(sp->first_failure)
+		&& sp->first_verified) {
+		count += wp->verified;
+		span = sp->first_failure - sp->first_verified;
+	    }
 	    if (count > 0 && count >= limits->deliveries
 		&& span >= limits->span)
 		return (1);
