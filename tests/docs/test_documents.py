@@ -211,6 +211,19 @@ def test_manual_page_comment_is_what_upstreams_tool_makes(tree, tmp_path):
     assert smtp.read_bytes() == (tree / "src/smtp/smtp.c").read_bytes()
 
 
+def test_each_section_of_a_manual_page_is_rendered(tree):
+    """The tool leaves out what looks like a part of the head of a page."""
+    comment = (TOP / "postfix/src/posttls-audit/posttls-audit.c").read_text()
+    comment = comment[:comment.index("/*--*/")]
+    sections = re.findall(r"^/\* ([A-Z][A-Z ()]+)$", comment, re.MULTILINE)
+    assert len(sections) > 12
+    page = (tree / "man/man1/posttls-audit.1").read_text()
+    shown = [title.strip('"') for title in re.findall(r"^\.SH (.*)$", page, re.MULTILINE)]
+    assert [title for title in sections if title != "SUMMARY"] == shown
+    named = set(re.findall(r'"([A-Z][A-Z ]+)" (?:below|above)', page.replace("\n", " ")))
+    assert len(named) > 3 and named <= set(shown)
+
+
 def test_patch_has_the_rendered_files(tree, pristine, tmp_path):
     """A machine without the tools gets the same documentation."""
     run("make", "patch", env={**os.environ, "MAKEFLAGS": ""})

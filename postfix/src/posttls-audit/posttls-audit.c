@@ -79,7 +79,7 @@
 /*	that was not read before, add summaries that are named instead of
 /*	logs, report everything, and replace the file. It is made
 /*	when it does not exist. When no file is named, the summary is
-/*	only reported. See "SUMMARY FILES" below. The options \fB-r\fR,
+/*	only reported. See "THE SUMMARY FILE" below. The options \fB-r\fR,
 /*	\fB-s\fR and \fB-u\fR cannot be used with it.
 /* .IP "\fB-u \fItime\fR"
 /*	Consider only lines logged before (until) this time.
@@ -259,7 +259,7 @@
 /*	where nothing follows from the log, there is no entry. The log
 /*	does not have attributes such as \fBmatch\fR or \fBprotocols\fR,
 /*	so do not replace your table; update it.
-/* SUMMARY FILES
+/* THE SUMMARY FILE
 /* .ad
 /* .fi
 /*	A summary has what was learned from logs. It may be named
