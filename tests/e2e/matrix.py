@@ -81,6 +81,10 @@ OBSTACLES = {
                             trust="Untrusted"),
     "expired": Obstacle("untrusted", B(cert=Cert(expired=True)),
                         trust="Untrusted"),
+    "not-yet": Obstacle("untrusted", B(cert=Cert(not_yet=True)), PKIX,
+                        trust="Untrusted"),
+    "client-only": Obstacle("untrusted", B(cert=Cert(client_only=True)), PKIX,
+                            trust="Untrusted"),
     "expired-wrong-name": Obstacle(
         "untrusted", B(cert=Cert(names=("other.example",), expired=True)),
         PKIX, trust="Untrusted"),

@@ -63,8 +63,7 @@ def detail_of(obstacle, level, lmtp):
     if reason == "starttls-refused":
         return obstacle.server.starttls
     if reason == "untrusted":
-        return (messages.EXPIRED if cert.expired else messages.SELF_SIGNED
-                if cert.issuer == "self" else messages.UNKNOWN_CA)
+        return messages.of_certificate(cert)
     if reason == "mismatch":
         return (messages.WRONG_NAME if level in PKIX
                 else messages.NO_FINGERPRINT_MATCH if level == "fingerprint"

@@ -17,7 +17,7 @@ def main():
     print(f"{'case':<{width}}  {'expected':<40} {'got':<40} time")
     for row in rows:
         print(f"{row['case']:<{width}}  {row['expected']:<40} {row['got']:<40} {row['time']:5.2f}"
-              + ("" if row["good"] else "  WRONG"))
+              + ("" if row["good"] else f"  WRONG: {', '.join(row.get('wrong', ['see above']))}"))
     print(f"{len(rows)} cases, {sum(not row['good'] for row in rows)} wrong")
 
 

@@ -44,13 +44,9 @@ def named(*names, match=(), **cert):
 
 def from_matrix(obstacle):
     """A server of the matrix, for who does not ask for more than TLS."""
-    cert = obstacle.server.cert
-    works = obstacle.reason not in ("handshake", "nostarttls",
-                                    "starttls-refused")
-    return Server(obstacle.server, error="" if not works else
-                messages.EXPIRED if cert.expired else
-                messages.SELF_SIGNED if cert.issuer == "self" else
-                messages.UNKNOWN_CA if cert.issuer == "other" else "")
+    works = obstacle.reason not in ("handshake", "nostarttls", "starttls-refused")
+    return Server(obstacle.server,
+                  error=messages.of_certificate(obstacle.server.cert) if works else "")
 
 
 # Each server once, and not those that hang up before they have the message.
@@ -62,10 +58,8 @@ for name, obstacle in matrix.OBSTACLES.items():
 KINDS = dict(KINDS.values())
 KINDS.update({
     # Chains.
-    "not-yet": chain("certificate is not yet valid", not_yet=True),
-    "client-only": chain(messages.WRONG_PURPOSE, client_only=True),
-    "weak-key": chain("EE certificate key too weak", key="weak"),
-    "weak-digest": chain("CA signature digest algorithm too weak", sha1=True),
+    "weak-key": chain(messages.WEAK_KEY, key="weak"),
+    "weak-digest": chain(messages.WEAK_DIGEST, sha1=True),
     "rsa": chain(key="rsa"),
     "intermediate": chain(intermediates=1),
     "deep": chain(intermediates=3),

@@ -6,6 +6,7 @@ import pytest
 
 import matrix
 import table
+from testenv.harness import Differences
 
 
 @pytest.fixture(scope="module")
@@ -35,5 +36,9 @@ def test_matrix(case, world, results):
            "got": brief(", ".join(statuses), audits[0] if audits else None),
            "time": result.seconds(), "good": False}
     results.append(row)
-    result.check(expect)
+    try:
+        result.check(expect)
+    except Differences as error:
+        row["wrong"] = error.names
+        raise
     row["good"] = True

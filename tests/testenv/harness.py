@@ -651,12 +651,20 @@ class Result:
         postfix.Postfix.keep(folder)
 
 
+class Differences(AssertionError):
+    """What was not as expected, in a word each, and in full."""
+
+    def __init__(self, names, text):
+        super().__init__(text)
+        self.names = names
+
+
 def differences(expected, got):
     """Fail unless two dictionaries are the same; say where they differ."""
     __tracebackhide__ = True
     wrong = [key for key in expected if expected[key] != got[key]]
     if wrong:
-        raise AssertionError("".join(
+        raise Differences(wrong, "".join(
             f"\n{key}:\n  expected {_listed(expected[key])}\n  got      {_listed(got[key])}"
             for key in wrong))
 

@@ -13,8 +13,11 @@ UNKNOWN_CA_RESUMED = (UNKNOWN_CA if has("first-error-is-result")
                       else "unable to verify the first certificate")
 SELF_SIGNED = "self-signed certificate"
 EXPIRED = "certificate has expired"
-WRONG_NAME = "hostname mismatch"
+NOT_YET = "certificate is not yet valid"
 WRONG_PURPOSE = "unsuitable certificate purpose"
+WEAK_KEY = "EE certificate key too weak"
+WEAK_DIGEST = "CA signature digest algorithm too weak"
+WRONG_NAME = "hostname mismatch"
 NO_FINGERPRINT_MATCH = "no matching certificate or public key fingerprint"
 NO_TLSA_MATCH = "no matching DANE TLSA records"
 NO_STARTTLS = "TLS was not offered by the server"
@@ -24,6 +27,24 @@ REFUSED_502 = REFUSED.replace("REPLY", "502 5.5.1 no such command")
 NOT_STARTED = "Cannot start TLS: handshake failure"
 HANDSHAKE = NOT_STARTED + " (REASON)"
 LOST = "lost connection with {namaddr} while %s"
+
+# What OpenSSL says of a certificate with this property (see pki.Cert); the first counts.
+OF_CERTIFICATE = (
+    ("expired", True, EXPIRED),
+    ("not_yet", True, NOT_YET),
+    ("client_only", True, WRONG_PURPOSE),
+    ("key", "weak", WEAK_KEY),
+    ("sha1", True, WEAK_DIGEST),
+    ("issuer", "self", SELF_SIGNED),
+    ("issuer", "other", UNKNOWN_CA),
+)
+
+
+def of_certificate(cert):
+    """Why a certificate's chain is not trusted; empty when it is."""
+    return next((text for name, value, text in OF_CERTIFICATE
+                 if getattr(cert, name) == value), "")
+
 
 # Where the connection can be lost, and what Postfix was doing then.
 WHILE = {
