@@ -41,6 +41,9 @@
 /*	void	audit_facts_trim(facts)
 /*	AUDIT_FACTS *facts;
 /*
+/*	void	audit_facts_sort(facts)
+/*	AUDIT_FACTS *facts;
+/*
 /*	void	audit_state_delivery(state, verified, count, first, last)
 /*	AUDIT_STATE *state;
 /*	int	verified;
@@ -112,6 +115,10 @@
 /*
 /*	audit_facts_trim() forgets what is older than the history that
 /*	is kept, and limits tables.
+/*
+/*	audit_facts_sort() puts destinations, servers and certificates in
+/*	the order of their names. Summaries in that order can be added
+/*	without a search.
 /*
 /*	audit_state_delivery() counts deliveries, all on the same day.
 /*
@@ -578,4 +585,13 @@ void    audit_facts_trim(AUDIT_FACTS *facts)
 	 dest = AUDIT_NAMES_NEXT(dest, AUDIT_DEST))
 	for (state = dest->states; state; state = state->next)
 	    trim_weeks(state, oldest_week);
+}
+
+/* audit_facts_sort - by name */
+
+void    audit_facts_sort(AUDIT_FACTS *facts)
+{
+    audit_names_sort(&facts->destinations);
+    audit_names_sort(&facts->relays);
+    audit_names_sort(&facts->certs);
 }

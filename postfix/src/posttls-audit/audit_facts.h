@@ -208,6 +208,7 @@ extern AUDIT_DEST *audit_facts_host(AUDIT_FACTS *, AUDIT_RELAY *);
 extern AUDIT_STATE *audit_facts_state(AUDIT_FACTS *, AUDIT_DEST *, const char *, int);
 extern void audit_facts_cert(AUDIT_FACTS *, AUDIT_RELAY *, const AUDIT_DEST *, time_t, time_t);
 extern void audit_facts_trim(AUDIT_FACTS *);
+extern void audit_facts_sort(AUDIT_FACTS *);
 
 extern void audit_state_week(AUDIT_STATE *, unsigned, unsigned, unsigned);
 extern void audit_state_reason(AUDIT_STATE *, const char *, time_t);

@@ -186,12 +186,12 @@ static uint64_t fnv_hash(const char *text, size_t len)
 /* check_summary - look at all of it before believing any of it */
 
 static const char *check_summary(AUDIT_SUMMARY *sp, AUDIT_READER *rp,
-				         VSTRING *text)
+				         char **text, size_t *len)
 {
-    audit_read_rest(rp, text);
+    *text = audit_read_rest(rp, len);
     if (audit_read_problem(rp))
 	return (audit_read_problem(rp));
-    audit_summary_text(sp, STR(text), LEN(text));
+    audit_summary_text(sp, *text, *len);
     return (audit_summary_end(sp));
 }
 
@@ -200,9 +200,10 @@ static const char *check_summary(AUDIT_SUMMARY *sp, AUDIT_READER *rp,
 static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path,
 			         int flags)
 {
-    VSTRING *text = vstring_alloc(100);
+    char   *text;
+    size_t  len;
     AUDIT_SUMMARY *sp = audit_summary_begin(facts, AUDIT_SUMMARY_CHECK);
-    const char *problem = check_summary(sp, rp, text);
+    const char *problem = check_summary(sp, rp, &text, &len);
     int     known = audit_summary_known(sp);
 
     if (problem != 0)
@@ -215,12 +216,11 @@ static int input_summary(AUDIT_FACTS *facts, AUDIT_READER *rp, const char *path,
 	sp = audit_summary_begin(facts, AUDIT_SUMMARY_CHECKED
 				 | (flags & AUDIT_INPUT_SUMMARY ?
 				    AUDIT_SUMMARY_TOTALS : 0));
-	audit_summary_text(sp, STR(text), LEN(text));
+	audit_summary_text(sp, text, len);
 	if ((problem = audit_summary_end(sp)) != 0)
 	    msg_fatal_status(2, "%s: %s", path, problem);
     }
     audit_summary_free(sp);
-    vstring_free(text);
     return (problem == 0);
 }
 

@@ -14,9 +14,9 @@
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
 /*
-/*	void	audit_read_rest(reader, text)
+/*	char	*audit_read_rest(reader, len)
 /*	AUDIT_READER *reader;
-/*	VSTRING	*text;
+/*	size_t	*len;
 /*
 /*	const char *audit_read_head(reader, len)
 /*	AUDIT_READER *reader;
@@ -65,8 +65,9 @@
 /*	the next call. A line of more than AUDIT_READ_LINE_MAX bytes
 /*	is skipped, and counted.
 /*
-/*	audit_read_rest() appends all text that is left, and terminates
-/*	the result.
+/*	audit_read_rest() returns all text that is left, with a null byte
+/*	after it. The result may be changed, and is valid until the next
+/*	call with any reader.
 /*
 /*	audit_read_head() returns the start of the text, without taking
 /*	it: AUDIT_READ_HEAD bytes, or fewer when that is all there is.
@@ -122,6 +123,7 @@
 /* Application-specific. */
 
 #include "audit_inflate.h"
+#include "audit_pool.h"
 #include "audit_read.h"
 
 #define STR	vstring_str
@@ -273,6 +275,19 @@ static size_t inflate_block(AUDIT_READER *rp, char *buf, size_t len)
     return (len - ip->out_len);
 }
 
+/* read_text - one block */
+
+static size_t read_text(AUDIT_READER *rp, char *buf)
+{
+    size_t  count = (rp->inflate ? inflate_block(rp, buf, BLOCK_SIZE) :
+		     read_block(rp, buf, BLOCK_SIZE));
+
+    rp->text_end += count;
+    if (count == 0)
+	rp->eof = 1;
+    return (count);
+}
+
 /* fill_buffer - move incomplete line to the start, and add a block */
 
 static size_t fill_buffer(AUDIT_READER *rp)
@@ -285,12 +300,8 @@ static size_t fill_buffer(AUDIT_READER *rp)
     memmove(rp->buf, rp->next, have);
     rp->next = rp->buf;
     rp->end = rp->buf + have;
-    count = (rp->inflate ? inflate_block(rp, rp->end, BLOCK_SIZE) :
-	     read_block(rp, rp->end, BLOCK_SIZE));
+    count = read_text(rp, rp->end);
     rp->end += count;
-    rp->text_end += count;
-    if (count == 0)
-	rp->eof = 1;
     return (count);
 }
 
@@ -410,17 +421,51 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
     }
 }
 
+/* get_room - memory for a text that is read as a whole */
+
+static char *get_room(size_t size, size_t used)
+{
+    static AUDIT_POOL *pool;
+    static char *room;
+    static size_t room_size;
+    AUDIT_POOL *old_pool = pool;
+    char   *old_room = room;
+
+    /*
+     * The next text may have the same memory, as summaries are large.
+     */
+    if (size > room_size) {
+	pool = audit_pool_create();
+	room = (char *) audit_pool_alloc(pool, room_size = size + size / 4);
+	if (old_pool) {
+	    memcpy(room, old_room, used);
+	    audit_pool_free(old_pool);
+	}
+    }
+    return (room);
+}
+
 /* audit_read_rest - everything that is left */
 
-void    audit_read_rest(AUDIT_READER *rp, VSTRING *text)
+char   *audit_read_rest(AUDIT_READER *rp, size_t *len)
 {
-    if (rp->inflate == 0 && rp->size > 0)
-	VSTRING_SPACE(text, rp->size + 1);
-    do {
-	vstring_memcat(text, rp->next, rp->end - rp->next);
-	rp->next = rp->end = rp->buf;
-    } while (fill_buffer(rp) > 0);
-    VSTRING_TERMINATE(text);
+    size_t  used = rp->end - rp->next;
+    size_t  size = used + (rp->seekable && rp->size > rp->offset ?
+			   rp->size - rp->offset : 0);
+    size_t  count;
+    char   *room = get_room(size + BLOCK_SIZE + 1, (size_t) 0);
+
+    memcpy(room, rp->next, used);
+    rp->next = rp->end = rp->buf;
+    while (rp->eof == 0) {
+	room = get_room(used + BLOCK_SIZE + 1, used);
+	if ((count = read_text(rp, room + used)) == 0)
+	    break;
+	used += count;
+    }
+    room[used] = 0;
+    *len = used;
+    return (room);
 }
 
 /* audit_read_head - start of the text */

@@ -141,8 +141,9 @@ void    audit_store_write(AUDIT_STORE *store, AUDIT_FACTS *facts)
 	store->error = errno;
 	return;
     }
+    audit_facts_sort(facts);
     store->stream = vstream_fdopen(fd, O_WRONLY);
-    vstream_control(store->stream, CA_VSTREAM_CTL_BUFSIZE((ssize_t) 262144),
+    vstream_control(store->stream, CA_VSTREAM_CTL_BUFSIZE((ssize_t) 65536),
 		    CA_VSTREAM_CTL_END);
     store->writer = audit_summary_write(store->stream, facts);
 }
@@ -158,7 +159,7 @@ static int finish_file(AUDIT_STORE *store, AUDIT_FACTS *facts)
 	return (0);
     }
     audit_summary_write_totals(store->writer, facts);
-    ok = (audit_summary_write_end(store->writer)
+    ok = (audit_put_close(store->writer)
 	  && fsync(vstream_fileno(store->stream)) == 0);
     if (vstream_fclose(store->stream) != 0)
 	ok = 0;

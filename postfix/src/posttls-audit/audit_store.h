@@ -27,7 +27,7 @@ typedef struct {
     char   *temp;			/* the new file */
     int     lock;			/* descriptor */
     VSTREAM *stream;			/* null in case of error */
-    AUDIT_SUMMARY_WRITER *writer;
+    AUDIT_PUT *writer;
     int     error;			/* errno */
 } AUDIT_STORE;
 

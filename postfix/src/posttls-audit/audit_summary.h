@@ -5,7 +5,7 @@
 /* NAME
 /*	audit_summary 3h
 /* SUMMARY
-/*	facts in a file
+/*	facts from a file, and to a file
 /* SYNOPSIS
 /*	#include "audit_summary.h"
 /* DESCRIPTION
@@ -27,6 +27,7 @@
   * Application-specific.
   */
 #include "audit_facts.h"
+#include "audit_record.h"
 
  /*
   * The first line of a summary file. Records that are not known are kept when
@@ -52,12 +53,28 @@ extern void audit_summary_free(AUDIT_SUMMARY *);
 #define AUDIT_SUMMARY_TOTALS	(1<<1)	/* also what was reported */
 #define AUDIT_SUMMARY_CHECKED	(1<<2)	/* it is as it was written */
 
-typedef struct AUDIT_SUMMARY_WRITER AUDIT_SUMMARY_WRITER;
+extern AUDIT_PUT *audit_summary_write(VSTREAM *, AUDIT_FACTS *);
+extern void audit_summary_write_notes(AUDIT_PUT *, AUDIT_FACTS *);
+extern void audit_summary_write_totals(AUDIT_PUT *, AUDIT_FACTS *);
 
-extern AUDIT_SUMMARY_WRITER *audit_summary_write(VSTREAM *, AUDIT_FACTS *);
-extern void audit_summary_write_notes(AUDIT_SUMMARY_WRITER *, AUDIT_FACTS *);
-extern void audit_summary_write_totals(AUDIT_SUMMARY_WRITER *, AUDIT_FACTS *);
-extern int audit_summary_write_end(AUDIT_SUMMARY_WRITER *);
+ /*
+  * There are many weeks, and most of them are like the one before. After the
+  * number of the first week there is a word for each one: a gap of so many
+  * weeks, or what was verified and what failed, and how often that repeats.
+  */
+#define AUDIT_SUMMARY_GAP	'+'
+#define AUDIT_SUMMARY_FAILED	':'
+#define AUDIT_SUMMARY_REPEAT	'*'
+
+ /*
+  * The usual form of a digest is shorter without colons.
+  */
+#define AUDIT_SUMMARY_PACKED	'='
+
+ /*
+  * A server has more than one nexthop.
+  */
+#define AUDIT_SUMMARY_NEXTHOPS	"*"
 
 /* LICENSE
 /* .ad

@@ -142,10 +142,10 @@ static VSTRING *write_text(AUDIT_FACTS *facts)
 {
     VSTRING *text = vstring_alloc(1000);
     VSTREAM *stream = vstream_memopen(text, O_WRONLY);
-    AUDIT_SUMMARY_WRITER *writer = audit_summary_write(stream, facts);
+    AUDIT_PUT *writer = audit_summary_write(stream, facts);
 
     audit_summary_write_totals(writer, facts);
-    CHECK(audit_summary_write_end(writer));
+    CHECK(audit_put_close(writer));
     (void) vstream_fclose(stream);
     VSTRING_TERMINATE(text);
     return (text);

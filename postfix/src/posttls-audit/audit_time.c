@@ -129,6 +129,23 @@ static const char *const audit_months[] = {
     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 };
 
+/* local_time - date and time of day */
+
+static struct tm *local_time(time_t when, struct tm * tm)
+{
+    static int is_set;
+
+    /*
+     * Many implementations of localtime() look for a change of /etc/localtime
+     * each time.
+     */
+    if (is_set == 0) {
+	tzset();
+	is_set = 1;
+    }
+    return (localtime_r(&when, tm));
+}
+
 /* audit_clock_init - start a log */
 
 void    audit_clock_init(AUDIT_CLOCK *clock, time_t limit)
@@ -226,8 +243,9 @@ static time_t local_hour(int year, int month, int day, int hour, int isdst)
 
 static time_t guess_year(AUDIT_CLOCK *clock, int month, int day, int hour)
 {
-    struct tm *tm = localtime(&clock->limit);
-    int     this_year = tm ? tm->tm_year + 1900 : 1970;
+    struct tm tm;
+    int     this_year = (local_time(clock->limit, &tm) ?
+			 tm.tm_year + 1900 : 1970);
     time_t  when;
     int     year;
 
@@ -451,8 +469,10 @@ int     audit_time_parse(AUDIT_CLOCK *clock, const char *stamp, size_t len,
 
 static time_t midnight(time_t now, int days_ago)
 {
-    struct tm tm = *localtime(&now);
+    struct tm tm;
 
+    if (local_time(now, &tm) == 0)
+	return (0);
     tm.tm_mday -= days_ago;
     tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
     tm.tm_isdst = -1;
@@ -539,7 +559,9 @@ static const char *format_time(VSTRING *buf, const char *format,
 
 const char *audit_time_local(VSTRING *buf, time_t when)
 {
-    return (format_time(buf, "%Y-%m-%d %H:%M:%S", localtime(&when)));
+    struct tm tm;
+
+    return (format_time(buf, "%Y-%m-%d %H:%M:%S", local_time(when, &tm)));
 }
 
 /* audit_time_utc - for programs */

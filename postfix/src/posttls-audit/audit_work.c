@@ -53,7 +53,8 @@
 #include "audit_work.h"
 
 #define STR	vstring_str
-#define LEN	VSTRING_LEN
+
+#define READ_BLOCK	65536		/* usual size of a pipe */
 
 #define EXIT_PROBLEM	3		/* done, but not all was well */
 #define EXIT_FAILURE_	4
@@ -155,7 +156,7 @@ static int do_jobs(WORK *work, int worker)
 
 static void start_worker(WORK *work, int worker)
 {
-    AUDIT_SUMMARY_WRITER *writer;
+    AUDIT_PUT *writer;
     VSTREAM *stream;
     int     fds[2];
     int     ok;
@@ -173,9 +174,11 @@ static void start_worker(WORK *work, int worker)
 	ok = do_jobs(work, worker);
 	audit_facts_trim(work->facts);
 	stream = vstream_fdopen(fds[1], O_WRONLY);
+	vstream_control(stream, CA_VSTREAM_CTL_BUFSIZE((ssize_t) READ_BLOCK),
+			CA_VSTREAM_CTL_END);
 	writer = audit_summary_write(stream, work->facts);
 	audit_summary_write_notes(writer, work->facts);
-	if (audit_summary_write_end(writer) == 0)
+	if (audit_put_close(writer) == 0)
 	    _exit(EXIT_FAILURE_);
 	_exit(ok ? 0 : EXIT_PROBLEM);
     default:
@@ -184,26 +187,41 @@ static void start_worker(WORK *work, int worker)
     }
 }
 
-/* read_all - everything from a pipe */
+/* read_block - from a pipe, zero at the end */
 
-static VSTRING *read_all(int fd)
+static size_t read_block(int fd, char *buf)
 {
-    VSTRING *text = vstring_alloc(1 << 20);
     ssize_t count;
 
-    for (;;) {
-	VSTRING_SPACE(text, 1 << 18);
-	while ((count = read(fd, vstring_end(text), 1 << 18)) < 0
-	       && errno == EINTR)
+    while ((count = read(fd, buf, READ_BLOCK)) < 0 && errno == EINTR)
+	 /* void */ ;
+    if (count < 0)
+	msg_fatal_status(2, "read from another process: %m");
+    return (count);
+}
+
+/* read_summary - while it is being written */
+
+static void read_summary(AUDIT_SUMMARY *sp, int fd)
+{
+    VSTRING *text = vstring_alloc(4 * READ_BLOCK);
+    size_t  count;
+    size_t  complete;
+    size_t  len = 0;
+
+    do {
+	VSTRING_SPACE(text, READ_BLOCK + 1);
+	count = read_block(fd, STR(text) + len);
+	len += count;
+	for (complete = len; complete > 0
+	     && STR(text)[complete - 1] != '\n'; complete--)
 	     /* void */ ;
-	if (count < 0)
-	    msg_fatal_status(2, "read from another process: %m");
-	if (count == 0)
-	    break;
-	vstring_set_payload_size(text, LEN(text) + count);
-    }
-    VSTRING_TERMINATE(text);
-    return (text);
+	audit_summary_text(sp, STR(text), complete);
+	memmove(STR(text), STR(text) + complete, len - complete);
+	len -= complete;
+	vstring_set_payload_size(text, len);
+    } while (count > 0);
+    vstring_free(text);
 }
 
 /* finish_worker - add what it learned */
@@ -211,13 +229,12 @@ static VSTRING *read_all(int fd)
 static int finish_worker(WORK *work, int worker)
 {
     WORKER *wp = work->workers + worker;
-    VSTRING *text = read_all(wp->fd);
     AUDIT_SUMMARY *sp = audit_summary_begin(work->facts, 0);
     const char *problem;
     int     status;
 
+    read_summary(sp, wp->fd);
     (void) close(wp->fd);
-    audit_summary_text(sp, STR(text), LEN(text));
     while (waitpid(wp->pid, &status, 0) < 0)
 	if (errno != EINTR)
 	    msg_fatal_status(2, "wait for another process: %m");
@@ -227,7 +244,6 @@ static int finish_worker(WORK *work, int worker)
 	|| problem != 0)
 	msg_fatal_status(2, "another process that reads logs ended early");
     audit_summary_free(sp);
-    vstring_free(text);
     return (WEXITSTATUS(status) == 0);
 }
 
