@@ -177,12 +177,44 @@ HTABLE_INFO *audit_locate(HTABLE *table, const char *name, int flags,
     return (info);
 }
 
-/* remember - an entry that was just used */
+ /*
+  * There is no limit where the keys have names of destinations or servers.
+  */
+#define HAS_FEW_KEYS(table)	((table)->info->limit != 0)
+
+/* find_recent - the same few words again are the usual case */
+
+static AUDIT_COUNT *find_recent(AUDIT_TABLE *table, const char *key)
+{
+    AUDIT_COUNT **recent = table->recent;
+    AUDIT_COUNT *entry;
+    int     n;
+
+    for (n = 0; n < AUDIT_RECENT && (entry = recent[n]) != 0; n++) {
+	if (*entry->key == *key && strcmp(entry->key, key) == 0) {
+
+	    /*
+	     * The most frequent ones come to be the first ones.
+	     */
+	    if (n > 0) {
+		recent[n] = recent[n - 1];
+		recent[n - 1] = entry;
+	    }
+	    return (entry);
+	}
+    }
+    return (0);
+}
+
+/* remember - an entry that was just used, in place of the last one */
 
 static AUDIT_COUNT *remember(AUDIT_TABLE *table, AUDIT_COUNT *entry)
 {
-    table->recent[table->oldest] = entry;
-    table->oldest = (table->oldest + 1) % AUDIT_RECENT;
+    int     n;
+
+    for (n = 0; n < AUDIT_RECENT - 1 && table->recent[n] != 0; n++)
+	 /* void */ ;
+    table->recent[n] = entry;
     return (entry);
 }
 
@@ -206,14 +238,9 @@ AUDIT_COUNT *audit_table_key(AUDIT_TABLE *table, const char *key)
     HTABLE_INFO *info;
     AUDIT_COUNT *entry;
     char   *copy;
-    int     n;
 
-    /*
-     * The same few words again are the usual case.
-     */
-    for (n = 0; n < AUDIT_RECENT && (entry = table->recent[n]) != 0; n++)
-	if (strcmp(entry->key, key) == 0)
-	    return (entry);
+    if (HAS_FEW_KEYS(table) && (entry = find_recent(table, key)) != 0)
+	return (entry);
     if ((info = audit_locate(table->entries, key, table->info->words > 1 ?
 			     AUDIT_CLEAN_KEY : AUDIT_CLEAN_WORD, &copy)) != 0)
 	return (remember(table, (AUDIT_COUNT *) info->value));

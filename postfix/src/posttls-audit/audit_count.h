@@ -85,13 +85,12 @@ typedef struct {
 
 extern const AUDIT_TABLE_INFO audit_table_info[];
 
-#define AUDIT_RECENT	4
+#define AUDIT_RECENT	16
 
 typedef struct {
     const AUDIT_TABLE_INFO *info;
     HTABLE *entries;			/* of AUDIT_COUNT */
     AUDIT_COUNT *recent[AUDIT_RECENT];	/* found without hashing */
-    int     oldest;			/* to be replaced next */
     unsigned trimmed;			/* how often entries were deleted */
 } AUDIT_TABLE;
 

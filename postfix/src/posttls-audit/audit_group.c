@@ -161,6 +161,8 @@ typedef struct AUDIT_PROCESS {
   * There are not very many at a time.
   */
 #define RECENT_PROCESSES	4096		/* power of two */
+#define RECENT_SLOT(origin) \
+	(quick_hash(origin) % (RECENT_PROCESSES / 2) * 2)
 
  /*
   * How often to look for processes that are gone.
@@ -535,15 +537,21 @@ static size_t quick_hash(const char *name)
 static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 				           const char *origin)
 {
-    AUDIT_PROCESS **recent = log->recent
-    + quick_hash(origin) % RECENT_PROCESSES;
+    AUDIT_PROCESS **recent = log->recent + RECENT_SLOT(origin);
     AUDIT_PROCESS *process;
     HTABLE_INFO *info;
     VSTRING *name;
     char   *copy;
 
-    if (*recent != 0 && strcmp(recent[0]->origin, origin) == 0)
-	return (*recent);
+    /*
+     * There is room for two processes that have the same hash.
+     */
+    if ((process = recent[0]) != 0 && strcmp(process->origin, origin) == 0)
+	return (process);
+    recent[0] = recent[1];
+    recent[1] = process;
+    if ((process = recent[0]) != 0 && strcmp(process->origin, origin) == 0)
+	return (process);
     if ((info = audit_locate(log->processes, origin, AUDIT_CLEAN_WORD, &copy)) == 0) {
 	process = (AUDIT_PROCESS *) mymalloc(sizeof(*process));
 	memset((void *) process, 0, sizeof(*process));
@@ -554,7 +562,7 @@ static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 	vstring_free(name);
 	myfree(copy);
     }
-    return (*recent = (AUDIT_PROCESS *) info->value);
+    return (recent[0] = (AUDIT_PROCESS *) info->value);
 }
 
 /* forget_recent - processes are going away */

@@ -65,6 +65,7 @@
 #include "audit_json.h"
 #include "audit_line.h"
 #include "audit_prefix.h"
+#include "audit_start.h"
 
 #define STR	vstring_str
 
@@ -218,11 +219,9 @@ static size_t attr_name_len(const char *text, const char *end)
   * place is tried first, next time.
   */
 #define PLACES		64
-#define PLACE_NAME	16
 
 typedef struct {
-    size_t  len;			/* zero if not used */
-    char    name[PLACE_NAME];
+    AUDIT_START name;			/* and what follows it */
     int     attr;
 } AUDIT_PLACE;
 
@@ -233,7 +232,8 @@ static int attr_find(AUDIT_PLACE *places, int place, const char *name, size_t le
     AUDIT_PLACE *pp = places + place;
     int     n;
 
-    if (place < PLACES && pp->len == len && memcmp(pp->name, name, len) == 0)
+    if (place < PLACES && pp->name.len == len + 1
+	&& memcmp(pp->name.words, name, len) == 0)
 	return (pp->attr);
     for (n = 0; n < AUDIT_ATTR_COUNT; n++)
 	if (audit_attrs[n].len == len
@@ -241,9 +241,8 @@ static int attr_find(AUDIT_PLACE *places, int place, const char *name, size_t le
 	    break;
     if (n == AUDIT_ATTR_COUNT)
 	n = -1;
-    if (place < PLACES && len <= PLACE_NAME) {
-	pp->len = len;
-	memcpy(pp->name, name, len);
+    if (place < PLACES) {
+	audit_start_set(&pp->name, name, len + 1);
 	pp->attr = n;
     }
     return (n);
@@ -257,10 +256,9 @@ static size_t attr_here(AUDIT_PLACE *places, int place, const char *text,
     const AUDIT_PLACE *pp = places + place;
     size_t  len;
 
-    if (place < PLACES && pp->len > 0 && (size_t) (end - text) > pp->len
-	&& text[pp->len] == '=' && memcmp(text, pp->name, pp->len) == 0) {
+    if (place < PLACES && audit_start_is(&pp->name, text, end)) {
 	*attr = pp->attr;
-	return (pp->len);
+	return (pp->name.len - 1);
     }
     if ((len = attr_name_len(text, end)) > 0)
 	*attr = attr_find(places, place, text, len);

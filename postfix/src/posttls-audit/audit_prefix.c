@@ -80,6 +80,7 @@
 
 #include "audit_json.h"
 #include "audit_prefix.h"
+#include "audit_start.h"
 #include "audit_time.h"
 
 #define STR	vstring_str
@@ -108,17 +109,11 @@ static const unsigned char tag_end[256] = {
   * spaces around it. Most logs have few hosts and few programs.
   */
 #define RECENT_TAGS	64		/* power of two */
-#define RECENT_MAX	48		/* length */
 #define RECENT_ROOM	16		/* after the begin of a tag */
 
-typedef struct {
-    size_t  len;
-    char    text[RECENT_MAX];
-} AUDIT_RECENT_TEXT;
-
-static AUDIT_RECENT_TEXT recent_start;	/* time stamp and host */
-static AUDIT_RECENT_TEXT recent_host;
-static AUDIT_RECENT_TEXT recent_tags[RECENT_TAGS];
+static AUDIT_START recent_start;	/* time stamp and host */
+static AUDIT_START recent_host;
+static AUDIT_START recent_tags[RECENT_TAGS];
 
  /*
   * The remainder of a line. A layer takes what is its own from both ends.
@@ -231,7 +226,7 @@ static int is_client_tag(const char *tag, size_t len)
 
 /* tag_slot - where a tag is remembered; "postfix/" says nothing */
 
-static AUDIT_RECENT_TEXT *tag_slot(const char *tag)
+static AUDIT_START *tag_slot(const char *tag)
 {
     uint64_t begin;
     uint64_t more;
@@ -242,17 +237,6 @@ static AUDIT_RECENT_TEXT *tag_slot(const char *tag)
     return (recent_tags + (begin >> 32) % RECENT_TAGS);
 }
 
-/* set_recent - remember text */
-
-static void set_recent(AUDIT_RECENT_TEXT *recent, const char *text, size_t len)
-{
-    recent->len = 0;
-    if (len <= sizeof(recent->text)) {
-	recent->len = len;
-	memcpy(recent->text, text, len);
-    }
-}
-
  /*
   * After a time stamp with a year there may be another one, or the name of a
   * stream, and that depends on what comes after the host.
@@ -260,10 +244,6 @@ static void set_recent(AUDIT_RECENT_TEXT *recent, const char *text, size_t len)
 #define MAY_BE_LAYER(stamp, host) \
 	(ISDIGIT(*(stamp)) ? !ISLOWER(*(host)) || memcmp((host), "std", 3) == 0 : \
 	    *(host) == '<')
-
-#define IS_RECENT(recent, cp, end) \
-	((recent)->len > 0 && (size_t) ((end) - (cp)) >= (recent)->len \
-	    && memcmp((recent)->text, (cp), (recent)->len) == 0)
 
 /* set_other - remember what another program's line begins with */
 
@@ -273,8 +253,8 @@ static void set_other(AUDIT_PREFIX *pp, const char *host, const char *tag,
     if (host != pp->stamp + pp->stamp_len + 1 || end - tag < RECENT_ROOM
 	|| MAY_BE_LAYER(pp->stamp, host))
 	return;
-    set_recent(&recent_host, host - 1, tag - host + 1);
-    set_recent(tag_slot(tag), tag, tag_end + 1 - tag);
+    audit_start_set(&recent_host, host - 1, tag - host + 1);
+    audit_start_set(tag_slot(tag), tag, tag_end + 1 - tag);
 }
 
 /* audit_prefix_is_other - a line of another program, as seen before */
@@ -283,22 +263,20 @@ int     audit_prefix_is_other(const char *line, size_t len)
 {
     const char *end = line + len;
     const char *cp;
-    const AUDIT_RECENT_TEXT *tag;
 
-    if (IS_RECENT(&recent_start, line, end)) {
+    if (audit_start_is(&recent_start, line, end)) {
 	cp = line + recent_start.len;
     } else {
 	cp = line + audit_time_length(line, len);
-	if (cp == line || *line == 0 || !IS_RECENT(&recent_host, cp, end)
+	if (cp == line || *line == 0 || !audit_start_is(&recent_host, cp, end)
 	    || MAY_BE_LAYER(line, cp + 1))
 	    return (0);
 	cp += recent_host.len;
-	set_recent(&recent_start, line, cp - line);
+	audit_start_set(&recent_start, line, cp - line);
     }
     if (end - cp < RECENT_ROOM)
 	return (0);
-    tag = tag_slot(cp);
-    return (IS_RECENT(tag, cp, end));
+    return (audit_start_is(tag_slot(cp), cp, end));
 }
 
 /* is_facility - facility.severity */

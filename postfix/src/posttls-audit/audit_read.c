@@ -162,26 +162,39 @@ struct AUDIT_READER {
     VSTRING *problem;			/* null if none */
 };
 
-/* get_buffer - two blocks and a null byte; the last one may be used again */
+ /*
+  * Buffers that are not used at present. There are never more than two.
+  */
+typedef struct SPARE_BUFFER {
+    struct SPARE_BUFFER *next;
+} SPARE_BUFFER;
 
-static char *spare_buffer;
+static SPARE_BUFFER *spare_buffers;
+
+/* get_buffer - two blocks and a null byte */
 
 static char *get_buffer(void)
 {
-    char   *buf = spare_buffer;
+    static AUDIT_POOL *pool;
+    SPARE_BUFFER *buf = spare_buffers;
 
-    spare_buffer = 0;
-    return (buf ? buf : mymalloc(2 * BLOCK_SIZE + 1));
+    if (buf != 0) {
+	spare_buffers = buf->next;
+	return ((char *) buf);
+    }
+    if (pool == 0)
+	pool = audit_pool_create();
+    return ((char *) audit_pool_alloc(pool, 2 * BLOCK_SIZE + 1));
 }
 
 /* free_buffer - done with it */
 
 static void free_buffer(char *buf)
 {
-    if (spare_buffer)
-	myfree(buf);
-    else
-	spare_buffer = buf;
+    SPARE_BUFFER *spare = (SPARE_BUFFER *) buf;
+
+    spare->next = spare_buffers;
+    spare_buffers = spare;
 }
 
 /* audit_read_stop - no more input because of a problem */

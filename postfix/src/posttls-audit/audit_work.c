@@ -117,7 +117,7 @@ static int prepare_jobs(WORK *work, char **paths)
     return (shared);
 }
 
-/* divide_jobs - the next one to whom has least */
+/* divide_jobs - the next one to whom has least; the caller has more to do */
 
 static void divide_jobs(WORK *work)
 {
@@ -131,7 +131,7 @@ static void divide_jobs(WORK *work)
 	if (job->worker < 0)
 	    continue;
 	for (least = work->workers, k = 1; k < work->worker_count; k++)
-	    if (work->workers[k].load < least->load)
+	    if (work->workers[k].load <= least->load)
 		least = work->workers + k;
 	least->load += job->size;
 	job->worker = least - work->workers;
