@@ -470,7 +470,7 @@ static AUDIT_DIGEST *take_worst_digest(AUDIT_RELAY *relay, int kind,
     return (digest);
 }
 
-/* make_digest - room for text; twice for the same one only if that is larger */
+/* make_digest - with room for text */
 
 static AUDIT_DIGEST *make_digest(AUDIT_FACTS *facts, size_t room)
 {

@@ -179,7 +179,7 @@ typedef enum {
 extern const char *const audit_lines_names[];
 
  /*
-  * Everything. Logs are what audit_group(3) knows about lines that belong
+  * Everything. Logs are what audit_log(3) knows about lines that belong
   * together but were, or may be, in different inputs.
   */
 typedef struct AUDIT_FACTS {

@@ -20,7 +20,7 @@
   * Application-specific.
   */
 #include "audit_facts.h"
-#include "audit_group.h"
+#include "audit_log.h"
 #include "audit_line.h"
 
  /*

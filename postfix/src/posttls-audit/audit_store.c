@@ -66,8 +66,8 @@
 
 /* Application-specific. */
 
-#include "audit_group.h"
 #include "audit_input.h"
+#include "audit_settle.h"
 #include "audit_store.h"
 #include "audit_summary.h"
 
@@ -135,7 +135,7 @@ void    audit_store_write(AUDIT_STORE *store, AUDIT_FACTS *facts)
     int     fd;
 
     if (facts->last > AUDIT_STORE_OPEN)
-	audit_groups_settle(facts, facts->last - AUDIT_STORE_OPEN);
+	audit_settle(facts, facts->last - AUDIT_STORE_OPEN);
     audit_facts_trim(facts);
     if ((fd = open(store->temp, O_WRONLY | O_CREAT | O_TRUNC, STORE_MODE)) < 0) {
 	store->error = errno;

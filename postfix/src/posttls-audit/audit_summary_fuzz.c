@@ -41,7 +41,7 @@
 
 /* Application-specific. */
 
-#include "audit_group.h"
+#include "audit_log.h"
 #include "audit_input.h"
 #include "audit_out.h"
 #include "audit_report.h"

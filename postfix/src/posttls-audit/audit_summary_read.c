@@ -77,7 +77,7 @@
 
 /* Application-specific. */
 
-#include "audit_group.h"
+#include "audit_log.h"
 #include "audit_summary.h"
 
 #define STR	vstring_str
@@ -507,7 +507,7 @@ static void read_group(AUDIT_SUMMARY *sp)
 	group->done_dest = get_nexthop(sp, done_dest);
 	group->is_other = is_other;
     }
-    audit_group_append(sp->host, group, origin);
+    audit_log_append(sp->host, group, origin);
 }
 
 /* read_event - event of the last group */

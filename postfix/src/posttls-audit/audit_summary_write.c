@@ -52,7 +52,7 @@
 
 /* Application-specific. */
 
-#include "audit_group.h"
+#include "audit_log.h"
 #include "audit_summary.h"
 
 /* write_lines - how many lines of each kind, and when */
