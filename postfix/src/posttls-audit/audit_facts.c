@@ -321,11 +321,27 @@ AUDIT_STATE *audit_facts_state(AUDIT_FACTS *facts, AUDIT_DEST *dest,
     return (state);
 }
 
+ /*
+  * There is room for a multiple of so many weeks.
+  */
+#define WEEK_STEP	4
+
 /* limited_sum - the same in any order */
 
 static unsigned limited_sum(unsigned one, unsigned other)
 {
     return (other > AUDIT_WEEK_COUNT - one ? AUDIT_WEEK_COUNT : one + other);
+}
+
+/* more_weeks - make room, also after trim_weeks() */
+
+static AUDIT_WEEK *more_weeks(AUDIT_STATE *state)
+{
+    size_t  size = (state->week_count + WEEK_STEP) * sizeof(*state->weeks);
+
+    return ((AUDIT_WEEK *) (state->weeks ?
+			    myrealloc((void *) state->weeks, size) :
+			    mymalloc(size)));
 }
 
 /* audit_state_week - add to history */
@@ -341,10 +357,8 @@ void    audit_state_week(AUDIT_STATE *state, unsigned week, unsigned verified,
     while (n > 0 && state->weeks[n - 1].week > week)
 	n--;
     if (n == 0 || state->weeks[n - 1].week != week) {
-	state->weeks = (AUDIT_WEEK *) (state->weeks ?
-	    myrealloc((void *) state->weeks,
-		      (state->week_count + 1) * sizeof(*state->weeks)) :
-				       mymalloc(sizeof(*state->weeks)));
+	if (state->week_count % WEEK_STEP == 0)
+	    state->weeks = more_weeks(state);
 	memmove((void *) (state->weeks + n + 1), (void *) (state->weeks + n),
 		(state->week_count - n) * sizeof(*state->weeks));
 	memset((void *) (state->weeks + n), 0, sizeof(*state->weeks));

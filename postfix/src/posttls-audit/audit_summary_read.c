@@ -209,14 +209,22 @@ static void read_day(AUDIT_SUMMARY *sp)
 	    audit_count_day(sp->entry, day, kind, audit_get_number(&sp->get));
 }
 
-/* read_dest - destination; a summary that was stored has them in order */
+/* expect_next - a summary that was stored has names in order */
+
+static void expect_next(AUDIT_SUMMARY *sp, AUDIT_NAMES *names, void *last)
+{
+    if (IS_CHECKED(sp))
+	audit_names_expect(names, last);
+}
+
+/* read_dest - destination */
 
 static void read_dest(AUDIT_SUMMARY *sp)
 {
     AUDIT_DEST_KIND kind = get_kind(sp);
     int     is_route = audit_get_small(&sp->get, 2);
 
-    audit_names_expect(&sp->facts->destinations, (void *) sp->dest);
+    expect_next(sp, &sp->facts->destinations, (void *) sp->dest);
     sp->dest = audit_facts_dest(sp->facts, audit_get_rest(&sp->get), kind);
     sp->dest->is_route |= is_route;
 }
@@ -310,7 +318,7 @@ static AUDIT_DEST *get_nexthop(AUDIT_SUMMARY *sp, const char *name)
     return (audit_facts_dest(sp->facts, name, AUDIT_DEST_NEXTHOP));
 }
 
-/* read_relay - server; the same as with destinations */
+/* read_relay - server */
 
 static void read_relay(AUDIT_SUMMARY *sp)
 {
@@ -321,7 +329,7 @@ static void read_relay(AUDIT_SUMMARY *sp)
     const char *nexthop;
     int     n;
 
-    audit_names_expect(&sp->facts->relays, (void *) sp->relay);
+    expect_next(sp, &sp->facts->relays, (void *) sp->relay);
     relay = sp->relay = audit_facts_relay(sp->facts, audit_get_text(gp));
     last = audit_get_number(gp);
     AUDIT_NOTE_LAST(relay->last, last);
