@@ -5,27 +5,15 @@
 /*	self-contained web page
 /* SYNOPSIS
 /*	#include "audit_html.h"
+#include "audit_html_text.h"
 /*
 /*	void	audit_html_start(out, facts, ready)
 /*	AUDIT_OUT *out;
 /*	const AUDIT_FACTS *facts;
 /*	const AUDIT_READY *ready;
 /*
-/*	void	audit_html_report(out, function, context)
-/*	AUDIT_OUT *out;
-/*	AUDIT_OUT_FN function;
-/*	const void *context;
-/*
-/*	void	audit_html_row(out, cells)
-/*	AUDIT_OUT *out;
-/*	const AUDIT_CELL *cells;
-/*
 /*	void	audit_html_end(out)
 /*	AUDIT_OUT *out;
-/*
-/*	void	audit_html_text(stream, text)
-/*	VSTREAM	*stream;
-/*	const char *text;
 /* DESCRIPTION
 /*	This module produces one HTML page with everything in it: style
 /*	sheet, plots and tables. The page has no script, and uses no
@@ -35,16 +23,11 @@
 /*	audit_html_start() writes what comes before the tables: problems
 /*	with the input, verdicts, proposals and plots.
 /*
-/*	audit_html_report() and audit_html_row() write one table; they
-/*	are called by audit_out(3).
-/*
 /*	audit_html_end() completes the page.
-/*
-/*	audit_html_text() writes text that someone else may have chosen.
-/*	Characters with a meaning in HTML are escaped, in content and in
-/*	quoted attributes. What is not UTF-8, control characters, and
-/*	characters that are invisible or change the direction of text
-/*	are replaced.
+/* SEE ALSO
+/*	audit_html_table(3), tables
+/*	audit_html_text(3), text that is safe to show
+/*	audit_plot(3), plots
 /* LICENSE
 /* .ad
 /* .fi
@@ -68,6 +51,7 @@
 /* Application-specific. */
 
 #include "audit_html.h"
+#include "audit_html_text.h"
 #include "audit_plot.h"
 #include "audit_policy.h"
 #include "audit_report.h"
@@ -80,8 +64,6 @@
   * Proposals are shown up to this length. There is an option for the others.
   */
 #define PROPOSALS_MAX	20000
-
-#define REPLACEMENT	"\357\277\275"	/* U+FFFD */
 
 static const char page_head[] = "\
 <!DOCTYPE html>\n\
@@ -165,111 +147,6 @@ static const HTML_VERDICT html_verdicts[] = {
     {AUDIT_VERDICT_FEW, 0, "dim", "&#8230;", "not enough to tell"},
     {AUDIT_VERDICT_COUNT, 0, 0, 0, 0},
 };
-
- /*
-  * These are not shown as tables, because they are on top of the page.
-  */
-static const char *const on_top[] = {
-    "notes", "period", "verdicts", "attainable_verdicts", 0,
-};
-
- /*
-  * Characters that are invisible, or change the order of others.
-  */
-typedef struct {
-    long    first;
-    long    last;
-} HTML_RANGE;
-
-static const HTML_RANGE deceptive[] = {
-    {0x0000, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad}, {0x034f, 0x034f},
-    {0x061c, 0x061c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
-    {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164},
-    {0xd800, 0xdfff}, {0xfdd0, 0xfdef}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff},
-    {0xffa0, 0xffa0}, {0xfff0, 0xffff}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
-    {-1, -1},
-};
-
-/* utf8_char - decode one character, zero length if that is not UTF-8 */
-
-static int utf8_char(const char *text, long *result)
-{
-    const unsigned char *cp = (const unsigned char *) text;
-    static const long least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int     len = (*cp < 0x80 ? 1 : (*cp & 0xe0) == 0xc0 ? 2 :
-		   (*cp & 0xf0) == 0xe0 ? 3 : (*cp & 0xf8) == 0xf0 ? 4 : 0);
-    int     n;
-
-    if (len == 0)
-	return (0);
-    *result = (len == 1 ? *cp : *cp & (0x7f >> len));
-    for (n = 1; n < len; n++) {
-	if ((cp[n] & 0xc0) != 0x80)
-	    return (0);
-	*result = (*result << 6) | (cp[n] & 0x3f);
-    }
-    return (*result >= least[len] && *result <= 0x10ffff
-	    && (*result & 0xfffe) != 0xfffe ? len : 0);
-}
-
-/* is_deceptive - character that nobody should see, or that nobody does */
-
-static int is_deceptive(long ch)
-{
-    const HTML_RANGE *rp;
-
-    for (rp = deceptive; rp->first >= 0; rp++)
-	if (ch >= rp->first && ch <= rp->last)
-	    return (1);
-    return (0);
-}
-
-/* html_char - one character, escaped if necessary */
-
-static void html_char(VSTREAM *stream, const char *text, int len)
-{
-    switch (*text) {
-    case '<':
-	vstream_fprintf(stream, "&lt;");
-	break;
-    case '>':
-	vstream_fprintf(stream, "&gt;");
-	break;
-    case '&':
-	vstream_fprintf(stream, "&amp;");
-	break;
-    case '"':
-	vstream_fprintf(stream, "&quot;");
-	break;
-    case '\'':
-	vstream_fprintf(stream, "&#39;");
-	break;
-    default:
-	vstream_fwrite(stream, text, len);
-	break;
-    }
-}
-
-/* audit_html_text - text that someone else may have chosen */
-
-void    audit_html_text(VSTREAM *stream, const char *text)
-{
-    long    ch;
-    int     len;
-
-    /*
-     * Tabs and line ends have no meaning, except between our own lines.
-     */
-    for ( /* void */ ; *text; text += len) {
-	len = utf8_char(text, &ch);
-	if (len == 0 || (is_deceptive(ch) && ch != '\n' && ch != '\t'))
-	    vstream_fprintf(stream, REPLACEMENT);
-	else
-	    html_char(stream, text, len);
-	if (len == 0)
-	    len = 1;
-    }
-}
 
 /* show_notes - problems with the input */
 
@@ -422,119 +299,6 @@ void    audit_html_start(AUDIT_OUT *out, const AUDIT_FACTS *facts,
     vstream_fprintf(stream, "<h2 id=\"plots\">Plots</h2>\n<div class=\"plots\">\n");
     audit_plots(stream, facts);
     vstream_fprintf(stream, "</div>\n<h2 id=\"tables\">Tables</h2>\n");
-}
-
-/* is_on_top - shown elsewhere */
-
-static int is_on_top(const char *name)
-{
-    const char *const * cpp;
-
-    for (cpp = on_top; *cpp; cpp++)
-	if (strcmp(*cpp, name) == 0)
-	    return (1);
-    return (0);
-}
-
- /*
-  * What is in a plot can wait until somebody wants the numbers.
-  */
-#define IS_HISTORY(layout)	((layout)->columns[0].type == AUDIT_CELL_DAY)
-
-/* table_title - before the first row, or instead of it */
-
-static void table_title(AUDIT_OUT *out)
-{
-    const AUDIT_LAYOUT *layout = out->layout;
-
-    vstream_fprintf(out->stream, "<section>\n<h3>%s</h3>\n%s", layout->title,
-		    IS_HISTORY(layout) ? "<details><summary>show</summary>\n" : "");
-    if (layout->note) {
-	vstream_fprintf(out->stream, "<p class=\"note\">");
-	audit_html_text(out->stream, layout->note);
-	vstream_fprintf(out->stream, "</p>\n");
-    }
-}
-
-/* cell_class - how a column looks */
-
-static const char *cell_class(AUDIT_CELL_TYPE type)
-{
-    switch (type) {
-    case AUDIT_CELL_COUNT:
-    case AUDIT_CELL_SHARE:
-	return ("n");
-    case AUDIT_CELL_TIME:
-    case AUDIT_CELL_DAY:
-	return ("t");
-    default:
-	return ("x");
-    }
-}
-
-/* table_head - start of a table */
-
-static void table_head(AUDIT_OUT *out)
-{
-    const AUDIT_COLUMN *column;
-
-    vstream_fprintf(out->stream, "<div class=\"wide\"><table>\n<thead><tr>");
-    for (column = out->layout->columns; column->name; column++)
-	if (column->heading)
-	    vstream_fprintf(out->stream, *column->heading ?
-			    "<th scope=\"col\" class=\"%s\">%s</th>" :
-			    "<td class=\"%s\">%s</td>",
-			    cell_class(column->type), column->heading);
-    vstream_fprintf(out->stream, "</tr></thead>\n<tbody>\n");
-}
-
-/* audit_html_row - one row */
-
-void    audit_html_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
-{
-    const AUDIT_COLUMN *column = out->layout->columns;
-    int     n;
-
-    if (is_on_top(out->layout->name))
-	return;
-    if (out->rows == 0) {
-	table_title(out);
-	table_head(out);
-    }
-    vstream_fprintf(out->stream, "<tr>");
-    for (n = 0; column[n].name; n++) {
-	if (column[n].heading == 0)
-	    continue;
-	vstream_fprintf(out->stream, "<td class=\"%s\"><bdi>",
-			cell_class(column[n].type));
-	audit_html_text(out->stream, audit_out_cell(out->buf, column[n].type,
-						    cells + n));
-	vstream_fprintf(out->stream, "</bdi></td>");
-    }
-    vstream_fprintf(out->stream, "</tr>\n");
-}
-
-/* audit_html_report - one table */
-
-void    audit_html_report(AUDIT_OUT *out, AUDIT_OUT_FN function,
-			          const void *context)
-{
-    out->rows = out->omitted = 0;
-    if (function != 0)
-	function(out, context);
-    if (is_on_top(out->layout->name))
-	return;
-    if (out->rows > 0) {
-	vstream_fprintf(out->stream, "</tbody></table></div>\n");
-	if (out->omitted)
-	    vstream_fprintf(out->stream, "<p class=\"note\">... and %lu more "
-			    "(-n 0 shows all)</p>\n", out->omitted);
-	vstream_fprintf(out->stream, "%s</section>\n",
-			IS_HISTORY(out->layout) ? "</details>\n" : "");
-    } else if (out->layout->flags & AUDIT_LAYOUT_ALWAYS) {
-	table_title(out);
-	vstream_fprintf(out->stream, "<p>none</p>\n</section>\n");
-    }
 }
 
 /* audit_html_end - complete the page */

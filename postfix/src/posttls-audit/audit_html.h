@@ -19,10 +19,7 @@
 #include "audit_verdict.h"
 
 extern void audit_html_start(AUDIT_OUT *, const AUDIT_FACTS *, const AUDIT_READY *);
-extern void audit_html_report(AUDIT_OUT *, AUDIT_OUT_FN, const void *);
-extern void audit_html_row(AUDIT_OUT *, const AUDIT_CELL *);
 extern void audit_html_end(AUDIT_OUT *);
-extern void audit_html_text(VSTREAM *, const char *);
 
 /* LICENSE
 /* .ad

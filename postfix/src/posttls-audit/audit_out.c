@@ -20,16 +20,11 @@
 /*	AUDIT_OUT *out;
 /*	const AUDIT_CELL *cells;
 /*
-/*	const char *audit_out_cell(buf, type, cell)
-/*	VSTRING	*buf;
-/*	AUDIT_CELL_TYPE type;
-/*	const AUDIT_CELL *cell;
-/*
 /*	void	audit_out_finish(out)
 /*	AUDIT_OUT *out;
 /* DESCRIPTION
 /*	This module formats tables as text, as JSON, in Prometheus text
-/*	exposition format, or as HTML with audit_html(3).
+/*	exposition format, or as HTML with audit_html_table(3).
 /*
 /*	audit_out_create() prepares for output.
 /*
@@ -48,9 +43,6 @@
 /*	Metrics are gauges, or, when the output handle has \fItotals\fR,
 /*	counters where that makes sense: none is less than it was
 /*	\fIbefore\fR. See audit_count_total(3).
-/*
-/*	audit_out_cell() formats one cell as text, in the buffer or
-/*	elsewhere.
 /*
 /*	audit_out_finish() completes the output, flushes the stream
 /*	and destroys the handle. It does not close the stream.
@@ -78,7 +70,7 @@
 /* Application-specific. */
 
 #include "audit_count.h"
-#include "audit_html.h"
+#include "audit_html_table.h"
 #include "audit_out.h"
 #include "audit_time.h"
 
@@ -90,8 +82,6 @@
 #define INDENT		4		/* text */
 #define GAP		2
 #define COUNT_WIDTH	6
-#define DATE_LEN	10		/* 2026-11-20 */
-#define DIGEST_SHORT	23		/* eight bytes */
 
  /*
   * Counts and shares are aligned at the right.
@@ -136,42 +126,6 @@ static void make_rows(AUDIT_OUT *out, AUDIT_OUT_FN function,
     out->rows = out->omitted = 0;
     if (function != 0)
 	function(out, context);
-}
-
-/* day_text - date in UTC */
-
-static const char *day_text(VSTRING *buf, time_t when)
-{
-    (void) audit_time_utc(buf, when);
-    vstring_truncate(buf, DATE_LEN);
-    VSTRING_TERMINATE(buf);
-    return (STR(buf));
-}
-
-/* audit_out_cell - format cell as text */
-
-const char *audit_out_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
-			           const AUDIT_CELL *cell)
-{
-    switch (type) {
-    case AUDIT_CELL_TEXT:
-    case AUDIT_CELL_NOTE:
-	return (cell->text ? cell->text : "-");
-    case AUDIT_CELL_COUNT:
-	return (STR(vstring_sprintf(buf, "%lu", cell->count)));
-    case AUDIT_CELL_TIME:
-	return (cell->time ? audit_time_local(buf, cell->time) : "-");
-    case AUDIT_CELL_DAY:
-	return (day_text(buf, cell->time));
-    case AUDIT_CELL_SHARE:
-	return (STR(vstring_sprintf(buf, "%.1f%%", cell->share)));
-    case AUDIT_CELL_DIGEST:
-	if (strlen(cell->text) <= DIGEST_SHORT)
-	    return (cell->text);
-	vstring_strncpy(buf, cell->text, DIGEST_SHORT);
-	return (STR(vstring_strcat(buf, "...")));
-    }
-    msg_panic("audit_out_cell: bad type %d", type);
 }
 
 /* text_width - columns on a terminal, assuming that one character is one */
@@ -348,7 +302,7 @@ static void text_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
     for (n = 0; column[n].name; n++) {
 	if (column[n].heading == 0)
 	    continue;
-	text = audit_out_cell(out->buf, column[n].type, cells + n);
+	text = audit_cell_text(out->buf, column[n].type, cells + n);
 	if (out->measuring == 0)
 	    text_field(out, n, cut_text(out, n, text));
 	else if ((width = text_width(text)) > out->width[n])
@@ -426,7 +380,7 @@ static const char *json_cell(VSTRING *buf, AUDIT_CELL_TYPE type,
 	if (cell->time == 0)
 	    return ("null");
 	(void) strncpy(stamp, type == AUDIT_CELL_DAY ?
-		       day_text(buf, cell->time) :
+		       audit_cell_day(buf, cell->time) :
 		       audit_time_utc(buf, cell->time), sizeof(stamp) - 1);
 	stamp[sizeof(stamp) - 1] = 0;
 	return (quoted(buf, stamp));
@@ -563,7 +517,7 @@ void    audit_out_row(AUDIT_OUT *out, const AUDIT_CELL *cells)
 {
     typedef void (*ROW_FN) (AUDIT_OUT *, const AUDIT_CELL *);
     static const ROW_FN actions[] = {
-	text_row, json_row, prometheus_row, audit_html_row,
+	text_row, json_row, prometheus_row, audit_html_table_row,
     };
 
     /*
@@ -586,7 +540,7 @@ void    audit_out_report(AUDIT_OUT *out, const AUDIT_LAYOUT *layout,
 {
     typedef void (*REPORT_FN) (AUDIT_OUT *, AUDIT_OUT_FN, const void *);
     static const REPORT_FN actions[] = {
-	text_report, json_report, prometheus_report, audit_html_report,
+	text_report, json_report, prometheus_report, audit_html_table,
     };
 
     out->layout = layout;

@@ -19,26 +19,14 @@
 #include <vstring.h>
 
  /*
+  * Application-specific.
+  */
+#include "audit_cell.h"
+
+ /*
   * A report is a table. The description of its columns is all that the output
   * formats need to know.
   */
-typedef enum {
-    AUDIT_CELL_TEXT,			/* const char *, Prometheus label */
-    AUDIT_CELL_NOTE,			/* const char *, no label */
-    AUDIT_CELL_COUNT,			/* unsigned long */
-    AUDIT_CELL_TIME,			/* time_t, zero when not applicable */
-    AUDIT_CELL_DAY,			/* same, without time of day, UTC */
-    AUDIT_CELL_SHARE,			/* double, percentage */
-    AUDIT_CELL_DIGEST			/* const char *, shortened in text */
-} AUDIT_CELL_TYPE;
-
-typedef union {
-    const char *text;
-    unsigned long count;
-    time_t  time;
-    double  share;
-} AUDIT_CELL;
-
 typedef struct {
     const char *name;			/* JSON member, Prometheus label */
     const char *heading;		/* text, null if not shown there */
@@ -104,7 +92,6 @@ extern AUDIT_OUT *audit_out_create(VSTREAM *, AUDIT_OUT_FORMAT);
 extern void audit_out_report(AUDIT_OUT *, const AUDIT_LAYOUT *, AUDIT_OUT_FN,
 			             const void *);
 extern void audit_out_row(AUDIT_OUT *, const AUDIT_CELL *);
-extern const char *audit_out_cell(VSTRING *, AUDIT_CELL_TYPE, const AUDIT_CELL *);
 extern void audit_out_finish(AUDIT_OUT *);
 
 /* LICENSE

@@ -46,7 +46,7 @@
 
 /* Application-specific. */
 
-#include "audit_html.h"
+#include "audit_html_text.h"
 #include "audit_plot.h"
 #include "audit_time.h"
 
