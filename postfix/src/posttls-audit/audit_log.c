@@ -271,9 +271,9 @@ static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 				           const char *origin)
 {
     AUDIT_PROCESS **recent = log->recent + RECENT_SLOT(origin);
+    static VSTRING *name;
     AUDIT_PROCESS *process;
     HTABLE_INFO *info;
-    VSTRING *name;
     char   *copy;
 
     /*
@@ -291,9 +291,10 @@ static AUDIT_PROCESS *find_process(AUDIT_FACTS *facts, AUDIT_LOG *log,
 	memset((void *) process, 0, sizeof(*process));
 	info = htable_enter(log->processes, copy, (void *) process);
 	process->origin = info->key;
-	name = vstring_strncpy(vstring_alloc(100), copy, strcspn(copy, " "));
+	if (name == 0)
+	    name = vstring_alloc(100);
+	vstring_strncpy(name, copy, strcspn(copy, " "));
 	process->host = audit_log_host(facts, log, vstring_str(name));
-	vstring_free(name);
 	myfree(copy);
     }
     return (recent[0] = (AUDIT_PROCESS *) info->value);
