@@ -5,7 +5,6 @@
 /*	self-contained web page
 /* SYNOPSIS
 /*	#include "audit_html.h"
-#include "audit_html_text.h"
 /*
 /*	void	audit_html_start(out, facts, ready)
 /*	AUDIT_OUT *out;

@@ -4,9 +4,7 @@
 /* SUMMARY
 /*	from files to facts
 /* SYNOPSIS
-/*	#include "audit_identity.h"
-#include "audit_input.h"
-#include "audit_join.h"
+/*	#include "audit_input.h"
 /*
 /*	int	audit_input(facts, select, path, flags)
 /*	AUDIT_FACTS *facts;
@@ -60,17 +58,14 @@
 /* System library. */
 
 #include <sys_defs.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* Utility library. */
 
 #include <argv.h>
-#include <htable.h>
 #include <msg.h>
 #include <mymalloc.h>
 #include <stringops.h>

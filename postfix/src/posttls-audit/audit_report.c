@@ -5,7 +5,6 @@
 /*	reports about TLS accounting
 /* SYNOPSIS
 /*	#include "audit_report.h"
-#include "audit_rows.h"
 /*
 /*	void	audit_report(out, facts, ready)
 /*	AUDIT_OUT *out;

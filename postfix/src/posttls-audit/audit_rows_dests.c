@@ -45,10 +45,6 @@
 #include <sys_defs.h>
 #include <string.h>
 
-/* Utility library. */
-
-#include <htable.h>
-
 /* Application-specific. */
 
 #include "audit_rows.h"

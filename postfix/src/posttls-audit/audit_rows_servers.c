@@ -38,7 +38,6 @@
 
 /* Utility library. */
 
-#include <htable.h>
 #include <mymalloc.h>
 
 /* Application-specific. */

@@ -40,8 +40,9 @@
 /*	ignored: they are about one file and those who look at it.
 /*
 /*	audit_summary_text() takes text of any number of complete lines,
-/*	with room for a null byte after it. With AUDIT_SUMMARY_CHECK the text does not change, and
-/*	can be used again, with the flag AUDIT_SUMMARY_CHECKED.
+/*	with room for a null byte after it. With AUDIT_SUMMARY_CHECK the
+/*	text does not change, and can be used again with the flag
+/*	AUDIT_SUMMARY_CHECKED.
 /*
 /*	audit_summary_end() must be called after that. The
 /*	result is a null pointer, or what is wrong with the summary. It
