@@ -437,6 +437,7 @@ int     audit_input_is_new(AUDIT_FACTS *facts, const char *path, uint64_t *id)
 
 void    audit_input_finish(AUDIT_FACTS *facts, const AUDIT_SELECT *select)
 {
+    audit_read_forget();
     audit_join(facts, select);
     audit_settle_all(facts);
 }

@@ -18,6 +18,8 @@
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
 /*
+/*	void	audit_read_forget()
+/*
 /*	const char *audit_read_head(reader, len)
 /*	AUDIT_READER *reader;
 /*	size_t	*len;
@@ -67,7 +69,8 @@
 /*
 /*	audit_read_rest() returns all text that is left, with a null byte
 /*	after it. The result may be changed, and is valid until the next
-/*	call with any reader.
+/*	call with any reader, which uses the same memory.
+/*	audit_read_forget() gives that back.
 /*
 /*	audit_read_head() returns the start of the text, without taking
 /*	it: AUDIT_READ_HEAD bytes, or fewer when that is all there is.
@@ -434,28 +437,42 @@ char   *audit_read_line(AUDIT_READER *rp, size_t *len)
     }
 }
 
-/* get_room - memory for a text that is read as a whole */
+ /*
+  * Memory for a text that is read as a whole. Summaries are large, and there
+  * may be many, so the next one has the same memory.
+  */
+static AUDIT_POOL *room_pool;
+static char *room;
+static size_t room_size;
+
+/* get_room - at least of this size, and keep what was used */
 
 static char *get_room(size_t size, size_t used)
 {
-    static AUDIT_POOL *pool;
-    static char *room;
-    static size_t room_size;
-    AUDIT_POOL *old_pool = pool;
+    AUDIT_POOL *old_pool = room_pool;
     char   *old_room = room;
 
-    /*
-     * The next text may have the same memory, as summaries are large.
-     */
     if (size > room_size) {
-	pool = audit_pool_create();
-	room = (char *) audit_pool_alloc(pool, room_size = size + size / 4);
+	room_size = size + size / 4;
+	room_pool = audit_pool_create();
+	room = (char *) audit_pool_alloc(room_pool, room_size);
 	if (old_pool) {
 	    memcpy(room, old_room, used);
 	    audit_pool_free(old_pool);
 	}
     }
     return (room);
+}
+
+/* audit_read_forget - no more text is read as a whole */
+
+void    audit_read_forget(void)
+{
+    if (room_pool)
+	audit_pool_free(room_pool);
+    room_pool = 0;
+    room = 0;
+    room_size = 0;
 }
 
 /* audit_read_rest - everything that is left */
@@ -466,19 +483,19 @@ char   *audit_read_rest(AUDIT_READER *rp, size_t *len)
     size_t  size = used + (rp->seekable && rp->size > rp->offset ?
 			   rp->size - rp->offset : 0);
     size_t  count;
-    char   *room = get_room(size + BLOCK_SIZE + 1, (size_t) 0);
+    char   *text = get_room(size + BLOCK_SIZE + 1, (size_t) 0);
 
-    memcpy(room, rp->next, used);
+    memcpy(text, rp->next, used);
     rp->next = rp->end = rp->buf;
     while (rp->eof == 0) {
-	room = get_room(used + BLOCK_SIZE + 1, used);
-	if ((count = read_text(rp, room + used)) == 0)
+	text = get_room(used + BLOCK_SIZE + 1, used);
+	if ((count = read_text(rp, text + used)) == 0)
 	    break;
 	used += count;
     }
-    room[used] = 0;
+    text[used] = 0;
     *len = used;
-    return (room);
+    return (text);
 }
 
 /* audit_read_head - start of the text */

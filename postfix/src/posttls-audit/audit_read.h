@@ -33,6 +33,7 @@ typedef void (*AUDIT_PROGRESS_FN) (const char *, off_t, off_t);
 extern AUDIT_READER *audit_read_open(const char *, AUDIT_PROGRESS_FN);
 extern char *audit_read_line(AUDIT_READER *, size_t *);
 extern char *audit_read_rest(AUDIT_READER *, size_t *);
+extern void audit_read_forget(void);
 extern const char *audit_read_head(AUDIT_READER *, size_t *);
 extern int audit_read_skip(AUDIT_READER *, off_t, uint64_t *, size_t);
 extern off_t audit_read_offset(AUDIT_READER *);
