@@ -16,7 +16,8 @@ def sandbox(built, *args, **more):
     return subprocess.run(
         ["sh", "ci/sandbox", *map(str, args)],
         cwd=built, env=clean_environment(RELEASE="3.10"), capture_output=True, text=True,
-        timeout=300, **more,
+        timeout=1200,  # the other root may have to be made
+        **more,
     )
 
 
