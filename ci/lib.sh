@@ -31,7 +31,7 @@ usage() {
 # make, and mount's options, give some characters a meaning of their own
 
 case $TOP in
-*[!A-Za-z0-9_./+@%~-]*)
+*[!A-Za-z0-9_./+@%~\ -]*)
     die "the name of this directory has characters that make(1) or mount(8)" \
 	"cannot handle: $TOP";;
 esac
@@ -111,6 +111,12 @@ is_older() {
 
 version_in() {
     sed -n 's/^#define[	 ]*MAIL_VERSION_NUMBER[	 ]*"\([0-9.]*\)".*/\1/p'
+}
+
+# git_here - ARGUMENT...: git, in this repository, whoever owns it
+
+git_here() {
+    git -C "$TOP" -c "safe.directory=$TOP" "$@"
 }
 
 # supported_releases - the release lines that have a patch series

@@ -144,7 +144,7 @@ def tarball():
 @pytest.fixture
 def bare(tmp_path):
     """A copy of the repository with an empty cache."""
-    path = tmp_path / "repository"
+    path = tmp_path / "a repository"
     path.mkdir()
     return Repository(path)
 
@@ -179,7 +179,7 @@ def built():
 @pytest.fixture
 def copy_of_built(built, tmp_path):
     """A copy of the repository with its built tree, for tests that change it."""
-    path = tmp_path / "repository"
+    path = tmp_path / "a repository"
     for name in ("postfix", "patches", "proto", "build/upstream", "build/postfix-3.10.13"):
         shutil.copytree(built / name, path / name, symlinks=True)
     shutil.copytree(

@@ -44,7 +44,7 @@ def test_makefiles_passes_everything_on(repository, tarball, arguments):
     plain = repository.path.parent / "postfix-3.10.13"
     command = 'exec make makefiles "$@"'
     if not arguments:
-        command = ". " + str(repository.path / "ci/makefiles.default") + "; " + command
+        command = f". '{repository.path}/ci/makefiles.default'; {command}"
     subprocess.run(
         ["sh", "-c", command, "sh", *arguments],
         cwd=plain, check=True, capture_output=True,

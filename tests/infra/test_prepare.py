@@ -122,7 +122,7 @@ def test_pristine_tree_has_nothing_of_ours(repository):
 
 
 def test_directory_name_that_tools_cannot_handle(repository):
-    other = repository.path.parent / "with space"
+    other = repository.path.parent / "with, comma"
     repository.path.rename(other)
     repository.path = other
     repository.fails("characters that make(1) or mount(8) cannot handle", "ci/prepare")
