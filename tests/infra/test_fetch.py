@@ -286,7 +286,7 @@ def test_archive_without_the_file(bare, archive):
     archive.fetch(
         bare,
         lambda *command, **more: bare.fails(
-            "names postfix_3.10.99.orig.tar.gz, but the archive does not hand it out",
+            "names postfix_3.10.99.orig.tar.gz, but the archive does not have it",
             *command,
             **more,
         ),
@@ -321,7 +321,7 @@ def test_archive_hands_out_only_what_came_before(bare, archive):
         archive.fetch(
             bare,
             lambda *command, **more: bare.fails(
-                "names postfix_3.10.99.orig.tar.gz, but the archive does not hand it out",
+                "names postfix_3.10.99.orig.tar.gz, but the archive does not have it",
                 *command, **more
             ),
             "ci/fetch-upstream", "--new", version,

@@ -1,4 +1,4 @@
-"""ci/series: one patch to hand out, and the way to work on the series."""
+"""ci/series: one patch for all of it, and the way to work on the series."""
 
 import subprocess
 
