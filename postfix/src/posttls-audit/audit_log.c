@@ -75,8 +75,8 @@
 /*
 /*	The auxiliary functions are for groups that are open.
 /*	audit_log_host() finds or makes a host, audit_log_append() adds
-/*	to its groups, and audit_log_take() takes them away, those that
-/*	came first first; the result is a null pointer when there is none.
+/*	to its groups, and audit_log_take() takes them away, the oldest
+/*	first; the result is a null pointer when there is none.
 /* SEE ALSO
 /*	audit_group(3), lines about the same message
 /*	audit_settle(3), groups that are in several logs
@@ -231,7 +231,7 @@ void    audit_log_append(AUDIT_HOST *host, AUDIT_GROUP *group,
     *list = group;
 }
 
-/* audit_log_take - take a group that is open, those that came first first */
+/* audit_log_take - take a group that is open, the oldest first */
 
 AUDIT_GROUP *audit_log_take(AUDIT_HOST *host)
 {

@@ -109,7 +109,7 @@
 
 static uint64_t factors[BLOCK_WORDS + 3];
 
-/* init_factors - the sequence "splitmix64" from an arbitrary start */
+/* init_factors - a pseudo-random sequence from an arbitrary start */
 
 static void init_factors(void)
 {
@@ -149,7 +149,7 @@ static uint32_t hash_name(const char *text, size_t len)
 
     /*
      * Whoever chose these names: that is so for a sum of products of words
-     * and unknown factors (multilinear hashing, Carter and Wegman). What is
+     * and unknown factors (a universal hash function). What is
      * longer than a block continues with the result.
      */
     for (;;) {
