@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import matrix
 from testenv.harness import Case, World
 
 
@@ -12,6 +13,8 @@ def pytest_addoption(parser):
                      help="random sequences of messages (300)")
     parser.addoption("--sequences-seed", type=int, default=1, metavar="N",
                      help="which ones (1)")
+    parser.addoption("--one-transport", action="store_true",
+                     help="the matrix on one transport for each combination, in turn")
     parser.addoption("--lists", type=int, default=1000, metavar="N",
                      help="random lists of hosts (1000)")
     parser.addoption("--lists-seed", type=int, default=1, metavar="N",
@@ -26,11 +29,15 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """A table of which no case is for this release is no test, and is not
     one that was skipped either."""
-    empty = [item for item in items if any(
+    left_out = {item for item in items if any(
         "got empty parameter set" in mark.kwargs.get("reason", "")
-        for mark in item.iter_markers("skip"))]
-    config.hook.pytest_deselected(items=empty)
-    items[:] = [item for item in items if item not in empty]
+        for mark in item.iter_markers("skip"))}
+    if config.getoption("--one-transport"):
+        kept = matrix.on_one_transport()
+        left_out.update(item for item in items if item.originalname == "test_matrix"
+                        and item.callspec.params["case"].name not in kept)
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def cases_of(item):

@@ -205,6 +205,14 @@ def make(level, name, fallback, transport, old):
 CASES = [make(*combination) for combination in combinations()]
 
 
+def on_one_transport():
+    """The names of the cases that try each combination once, on its transports in turn."""
+    found = {}
+    for (*combination, transport, old), case in zip(combinations(), CASES):
+        found.setdefault((*combination, old), []).append(case.name)
+    return {names[number % len(names)] for number, names in enumerate(found.values())}
+
+
 def plain_cases():
     """The cases for a comparison with the unpatched Postfix: one for each
     situation that does not depend on our parameters."""
