@@ -157,11 +157,12 @@ def test_daemons_end_with_the_command(built):
     assert not processes_with(mark)
 
 
-def test_start_is_fast(built):
+def test_second_start_installs_nothing(built):
+    """What makes it fast: Postfix is there already, as a difference to the machine."""
     sandbox(built, "true")
-    began = time.monotonic()
-    assert sandbox(built, "true").returncode == 0
-    assert time.monotonic() - began < 5
+    done = sandbox(built, "true")
+    assert done.returncode == 0
+    assert "installing" not in done.stderr and "building" not in done.stderr, done.stderr
 
 
 def test_not_root(repository):
