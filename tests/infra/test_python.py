@@ -12,18 +12,22 @@ def git(*words):
                           stdout=subprocess.PIPE, check=True).stdout.splitlines()
 
 
-def test_style():
+def python_files():
     programs = git("grep", "-lI", "^#!/usr/bin/python3", "--", ":!*.py")
     modules = git("ls-files", "*.py")
     assert programs and modules
-    done = subprocess.run(["/usr/bin/python3", "-m", "flake8", *programs, *modules], cwd=TOP,
+    return programs + modules
+
+
+def test_style():
+    done = subprocess.run(["/usr/bin/python3", "-m", "flake8", *python_files()], cwd=TOP,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_one_way_to_format():
     """f-strings; `%' is for numbers, and for bytes, which know nothing else."""
-    for name in git("ls-files", "*.py") + git("grep", "-lI", "^#!/usr/bin/python3", "--", ":!*.py"):
+    for name in python_files():
         for node in ast.walk(ast.parse((TOP / name).read_text())):
             assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
                         and isinstance(node.left, ast.Constant)
