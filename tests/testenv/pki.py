@@ -121,6 +121,22 @@ def _signed_again(leaf, key, digest, old_text, new_text):
     return _asn1(0x30, tbs, algorithm, _asn1(0x03, b"\0", signature))
 
 
+def _authority(name, issuer_name, key):
+    """A certification authority, not yet signed."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (x509.CertificateBuilder()
+            .subject_name(name).issuer_name(issuer_name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - ONE_DAY)
+            .not_valid_after(now + 30 * ONE_DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None),
+                           critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(
+                key.public_key()), critical=False)
+            .add_extension(AUTHORITY_USAGE, critical=True))
+
+
 class Pki:
     """Issues certificates into a directory."""
 
@@ -147,20 +163,8 @@ class Pki:
 
     def _make_authority(self, authority):
         key = _new_key("ec")
-        now = datetime.datetime.now(datetime.timezone.utc)
         name = _name(f"End-to-end test authority ({authority})")
-        cert = (x509.CertificateBuilder()
-                .subject_name(name).issuer_name(name)
-                .public_key(key.public_key())
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(now - ONE_DAY)
-                .not_valid_after(now + 30 * ONE_DAY)
-                .add_extension(x509.BasicConstraints(ca=True, path_length=None),
-                               critical=True)
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(
-                    key.public_key()), critical=False)
-                .add_extension(AUTHORITY_USAGE, critical=True)
-                .sign(key, hashes.SHA256()))
+        cert = _authority(name, name, key).sign(key, hashes.SHA256())
         self._authority[authority] = (cert, key)
         (self.directory / (authority + "-ca.pem")).write_bytes(
             cert.public_bytes(serialization.Encoding.PEM))
@@ -237,19 +241,7 @@ class Pki:
     def _intermediate(number, issuer_name, issuer_key):
         """A certification authority that another one vouches for."""
         key = _new_key("ec")
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return (x509.CertificateBuilder()
-                .subject_name(_name(f"Intermediate {number}"))
-                .issuer_name(issuer_name)
-                .public_key(key.public_key())
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(now - ONE_DAY)
-                .not_valid_after(now + 30 * ONE_DAY)
-                .add_extension(x509.BasicConstraints(ca=True, path_length=None),
-                               critical=True)
-                .add_extension(AUTHORITY_USAGE, critical=True)
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(
-                    key.public_key()), critical=False)
+        return (_authority(_name(f"Intermediate {number}"), issuer_name, key)
                 .add_extension(
                     x509.AuthorityKeyIdentifier.from_issuer_public_key(
                         issuer_key.public_key()), critical=False)
