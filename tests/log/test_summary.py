@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -295,39 +296,34 @@ def start(*args):
                             stderr=subprocess.DEVNULL, env=environment())
 
 
-def test_killed_at_any_moment(tmp_path):
-    """200 runs on a growing log are killed. What they leave is whole, and goes on."""
-    rng = random.Random(3)
-    text = text_of(make_lines(rng, 1500))
-    log = tmp_path / "log"
-    summary = tmp_path / "summary"
-    begin_time = time.monotonic()
+def test_killed_at_any_system_call(tmp_path):
+    """What is left says what it said before, or everything; the next run goes on from it."""
+    text = text_of(make_lines(random.Random(3), 1500))
+    log, summary, trace = (tmp_path / name for name in ("log", "summary", "trace"))
+
+    def traced(*options):
+        with open(os.devnull, "wb") as sink:
+            return subprocess.run(
+                ["strace", "-qq", "-o", trace, *options, PROGRAM, "-S", summary, log],
+                stdout=sink, stderr=sink, env=environment(), check=False, timeout=60).returncode
+
+    write(log, text[:len(text) // 2])
+    run("-S", summary, log)
+    before = summary.read_bytes()
     write(log, text)
-    run("-S", tmp_path / "timing", log)
-    usual = time.monotonic() - begin_time
-    log.write_bytes(b"")
-    seen = 0
-    killed = 0
-    sizes = set()
-    while killed < 200:
-        # Some runs end in time: the log grows by what remains for the others.
-        end = seen + (len(text) - seen) * (killed + 1) // 200
-        write(log, text[seen:end], "ab")
-        seen = end
-        with start("-S", summary, log) as process:
-            time.sleep(rng.random() * usual)
-            process.kill()
-            ended = process.wait() == OK
-        # However busy the machine is, one run in four or five ends in time.
-        usual *= 0.9 if ended else 1.03
-        killed += not ended
-        if summary.exists():
-            run(summary)
-            sizes.add(summary.stat().st_size)
-    write(log, text[seen:], "ab")
-    assert len(sizes) > 20, "nearly no run got as far as the new file"
-    want = run("-j", log).stdout
-    assert run("-j", "-S", summary, log).stdout == want
+    wants = [run("-j", summary).stdout, run("-j", log).stdout]
+    assert traced() == OK
+    names = [match[1] for match in re.finditer(r"^(\w+)\(.*$", trace.read_text(), re.M)
+             if match[1] != "execve"]
+    left = []
+    for number, name in enumerate(names):
+        summary.write_bytes(before)
+        nth = names[:number + 1].count(name)
+        assert traced("-e", f"inject={name}:signal=SIGKILL:when={nth}") == -signal.SIGKILL
+        left.append(wants.index(run("-j", summary).stdout))
+        assert run("-j", "-S", summary, log).stdout == wants[1]
+    assert left == sorted(left)
+    assert set(left) == {0, 1}
 
 
 def test_two_at_once(tmp_path):
