@@ -206,7 +206,7 @@ def make(level, name, fallback, transport, old):
         peers=(server,), policy=policy, agent=agent, nexthop=nexthop, dns=dns,
         fallback=" ".join(f"{strong}={parameter}" for strong
                           in ALL_STRONG_LEVELS) if parameter else "",
-        params=tuple(params.items()), hold=ages and old,
+        params=tuple(params.items()), old=ages and old,
         expect=oracle.outcome(level, obstacle, allowed, wrapper=wrapper,
                               lmtp=agent == "lmtp", old=old,
                               raw_key=raw_key))

@@ -267,7 +267,7 @@ def make(hosts, prefix="r"):
     return Case(
         hosts.name(prefix), peers=servers, policy=LEVELS[hosts.level],
         fallback=hosts.fallback and f"{hosts.level}={hosts.fallback}",
-        nexthop="{domain}", hold=hosts.old, params=hosts.params(),
+        nexthop="{domain}", old=hosts.old, params=hosts.params(),
         dns=Dns(tuple(kind.tlsa for kind in kinds)
                 if hosts.level == "dane-only" else "none"),
         expect=hosts.expect())

@@ -58,7 +58,7 @@ def case_for(level, settings, server_name, server, old, proxy, tlsa="good"):
                      "proxy" if proxy else ""))
     name = name.rstrip("-")
     assert len(name) < 61, name
-    return Case(name, peers=(server,), policy=policy, params=params, hold=old,
+    return Case(name, peers=(server,), policy=policy, params=params, old=old,
                 **where)
 
 

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from testenv.postfix import write_old
+
 # Setting in main.cf, or service and setting in master.cf; what is reported.
 BAD = {
     "level": ("smtp_tls_fallback_level = secure=may, verify", "bad value \"verify\""),
@@ -38,8 +40,8 @@ def configure(tmp_path):
 
     def run(setting):
         in_master = setting.startswith("smtp/unix/")
-        (tmp_path / "main.cf").write_text(
-            "compatibility_level = 3.6\n" + ("" if in_master else setting + "\n"))
+        write_old(
+            tmp_path / "main.cf", "compatibility_level = 3.6\n" + ("" if in_master else setting + "\n"))
         if in_master:
             subprocess.run(["postconf", "-c", str(tmp_path), "-P", setting], check=True)
         return tmp_path

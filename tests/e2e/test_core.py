@@ -75,7 +75,7 @@ TABLE = [
     ("may-nostarttls", NO_STARTTLS, "may", "",
      delivered(Audit("may", "may", "Cleartext"), **IN_CLEAR)),
     ("may-handshake-old", CLOSES, "may", "",
-     delivered(Audit("may", "may", "Cleartext"), **TWICE), {"hold": True}),
+     delivered(Audit("may", "may", "Cleartext"), **TWICE), {"old": True}),
     ("encrypt", GOOD, "encrypt", "",
      delivered(Audit("encrypt", "encrypt", "Trusted"))),
     ("encrypt-tls12", OLD_TLS, "encrypt", "",
@@ -160,20 +160,20 @@ TABLE = [
           "Cleartext", **IN_CLEAR)),
 
     # handshake
-    ("handshake-close", CLOSES, SECURE, "", NOT_STARTED, {"hold": True}),
+    ("handshake-close", CLOSES, SECURE, "", NOT_STARTED, {"old": True}),
     ("handshake-close-encrypt", CLOSES, SECURE, "secure=encrypt", NOT_STARTED,
-     {"hold": True}),
+     {"old": True}),
     ("handshake-close-may-new", CLOSES, SECURE, "secure=may",
      dataclasses.replace(NOT_STARTED, connections=2, handshakes=2, warnings=(
          BROKEN, Refused("secure", "may", "handshake", "backoff")))),
     ("handshake-close-may-old", CLOSES, SECURE, "secure=may",
      dataclasses.replace(
          fell("secure", "may", "handshake", messages.HANDSHAKE, "Cleartext",
-              **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
+              **THRICE), warnings=(BROKEN,) * 2), {"old": True}),
     ("handshake-alert-may-old", ALERTS, SECURE, "secure=may",
      dataclasses.replace(
          fell("secure", "may", "handshake", messages.HANDSHAKE, "Cleartext",
-              **THRICE), warnings=(BROKEN,) * 2), {"hold": True}),
+              **THRICE), warnings=(BROKEN,) * 2), {"old": True}),
     ("handshake-protocol-may", OLD_TLS, SECURE + " protocols=TLSv1.3",
      "secure=may",
      fell("secure", "may", "handshake", messages.HANDSHAKE, "Trusted",
@@ -181,14 +181,14 @@ TABLE = [
 
     # tls-lost
     ("lost-mail", B(lose_in_tls="MAIL"), SECURE, "secure=encrypt",
-     lost("MAIL"), {"hold": True}),
+     lost("MAIL"), {"old": True}),
     ("lost-mail-may-new", B(lose_in_tls="MAIL"), SECURE, "secure=may",
      lost("MAIL", (Refused("secure", "may", "tls-lost", "backoff"),))),
     *((
         f"lost-{where.lower()}-may-old", B(lose_in_tls=where), SECURE,
         "secure=may",
         fell("secure", "may", "tls-lost", messages.LOST % messages.WHILE[where],
-             "Cleartext", **TWICE), {"hold": True})
+             "Cleartext", **TWICE), {"old": True})
       for where in messages.WHILE),
 
     # wrappermode: nothing in cleartext, but a certificate may be forgiven.
@@ -201,11 +201,11 @@ TABLE = [
      SECURE, "secure=may",
      dataclasses.replace(NOT_STARTED, warnings=(
          Refused("secure", "may", "handshake", "wrappermode"),)),
-     {"nexthop": "[{host}]:465", "hold": True}),
+     {"nexthop": "[{host}]:465", "old": True}),
     ("wrapper-lost-may-old", B(lose_in_tls="MAIL", wrapper=True, port=465),
      SECURE, "secure=may",
      lost("MAIL", (Refused("secure", "may", "tls-lost", "wrappermode"),)),
-     {"nexthop": "[{host}]:465", "hold": True}),
+     {"nexthop": "[{host}]:465", "old": True}),
 
     # The final reply refuses: the data was sent, so there is a line.
     ("refused-at-dot", B(final_reply="554 5.7.1 not this one"), "encrypt", "",

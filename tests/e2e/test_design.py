@@ -41,7 +41,7 @@ FOLLOWING = [
             "secure=may", Expect(
                 audit=(Audit("may", "secure", "Cleartext", policy="secure",
                              reason="untrusted"),),
-                warnings=(UNTRUSTED, LOST), **TWICE), hold=True),
+                warnings=(UNTRUSTED, LOST), **TWICE), old=True),
     case_of("untrusted-lost-young", B(cert=UNKNOWN_CA, lose_in_tls="MAIL"),
             SECURE, "secure=may", Expect(
                 status="deferred", dsn="4.4.2", messages=0, warnings=(
@@ -51,7 +51,7 @@ FOLLOWING = [
             SECURE, "secure=encrypt", Expect(
                 status="deferred", dsn="4.4.2", messages=0, warnings=(
                     dataclasses.replace(UNTRUSTED, level="encrypt"),)),
-            hold=True),
+            old=True),
     dane("missing-nostarttls", B(starttls="absent"), "none", "dane-only",
          "dane-only=may", Expect(
              audit=(Audit("may", "dane-only", "Cleartext", policy="dane-only",
@@ -63,7 +63,7 @@ FOLLOWING = [
              audit=(Audit("may", "dane-only", "Cleartext", policy="dane-only",
                           reason="tlsa-missing"),),
              warnings=(MISSING, Fell("dane-only", "may", "handshake",
-                                     messages.HANDSHAKE)), **TWICE), hold=True),
+                                     messages.HANDSHAKE)), **TWICE), old=True),
     dane("missing-nostarttls-encrypt", B(starttls="absent"), "none",
          "dane-only", "dane-only=encrypt", Expect(
              status="deferred", dsn="4.7.4", messages=0, handshakes=0,
@@ -90,16 +90,16 @@ LOCAL = [
             "secure=may", Expect(
                 status="deferred", dsn="4.7.5", messages=0, handshakes=0,
                 warnings=(Refused("secure", "may", "handshake",
-                                  "local-config"),)), hold=True),
+                                  "local-config"),)), old=True),
     case_of("local-ciphers", B(), SECURE + " ciphers=bogus", "secure=may",
             Expect(status="deferred", dsn="4.7.5", messages=0, handshakes=0,
                    warnings=(Refused("secure", "may", "handshake",
-                                     "local-config"),)), hold=True),
+                                     "local-config"),)), old=True),
     case_of("local-engine", B(), SECURE, "secure=may", Expect(
         status="deferred", dsn="4.7.5", messages=0, handshakes=0,
         reason="TLS is required, but our TLS engine is unavailable",
         warnings=(Refused("secure", "may", "handshake", "local-config"),)),
-            params=(("smtp_tls_CAfile", NOT_READABLE),), hold=True),
+            params=(("smtp_tls_CAfile", NOT_READABLE),), old=True),
     case_of("local-dnssec", B(), "dane-only", "dane-only=may", Expect(
         status="deferred", dsn="4.7.5", messages=0, connections=0,
         handshakes=0, reason="client TLS configuration problem",
@@ -166,10 +166,10 @@ DELAY = [
             "secure=may", FELL_MISMATCH, params=HOUR),
     # When it is over.
     case_of("delay-over", B(cert=WRONG_NAME), SECURE, "secure=may",
-            FELL_MISMATCH, params=SECOND, hold=True),
+            FELL_MISMATCH, params=SECOND, old=True),
     case_of("delay-over-attribute", B(cert=WRONG_NAME),
             SECURE + " fallback_delay=1s", "secure=may", FELL_MISMATCH,
-            params=HOUR, hold=True),
+            params=HOUR, old=True),
 ]
 
 # Where the level comes from.
@@ -281,7 +281,7 @@ BROKEN = {
 }
 REASONS = [(words, Case(f"smtp-reason-{name}-{transport}",
                         peers=(server,), policy=SECURE + more,
-                        fallback="secure=may", params=params, hold=True,
+                        fallback="secure=may", params=params, old=True,
                         expect=Expect()))
            for name, (server, more, words) in BROKEN.items()
            for transport, params in (

@@ -175,7 +175,7 @@ class Place:
                 return ["3 1 1 " + digest_hex(self.good_key(number))]
         return []
 
-    def take(self, step_number, postfix_instance):
+    def take(self, step_number, maildrop):
         """Let the messages of one step arrive; return their IDs."""
         _, _, step = self.sequence.states()[step_number]
         for host, kind in enumerate(step.servers):
@@ -184,10 +184,11 @@ class Place:
         for number, message in enumerate(step.messages):
             for caching in (self.sequence.caching, UNCACHED):
                 message_id = f"s{self.number}.{step_number}.{number}.{caching}@e2e"
-                postfix_instance.submit(
-                    message_id, f"user@{service_name(caching, self.sequence)}.{self.domain(message.to)}",
-                    AGE if message.old else 0,
-                    ("TLS-Required: no",) if message.tls_not_required else ())
+                domain = f"{service_name(caching, self.sequence)}.{self.domain(message.to)}"
+                maildrop.leave(
+                    message_id, [f"user@{domain}"], sender="",
+                    age=AGE if message.old else 0, headers=(
+                        "TLS-Required: no",) if message.tls_not_required else ())
                 self.sent.append((step_number, message, caching, message_id))
                 submitted.append(message_id)
         return submitted
@@ -284,8 +285,8 @@ class Run:
 
     def _take_step(self, row):
         submitted = [message_id for place, number in row
-                     for message_id in place.take(number, self.instance)]
-        self.instance.wake_pickup()
+                     for message_id in place.take(number, self.instance.maildrop)]
+        self.instance.maildrop.wake_pickup()
         self.queue_ids.update(self.instance.finish(submitted, PATIENCE))
 
     # Judging.

@@ -243,8 +243,10 @@ def faulty(world):
     cases = [case for case in world.cases.values()
              if case.name.startswith(("smtp-fault-", "smtp-trust-"))]
     world.deliver(*(case for case in cases if case in FAULTS))
+    # The second one is not to go where the first one went.
+    assert world.wait_for_hang_up(FAULTS)
     ARMED.update(case.peers[0].meanwhile.service for case in FAULTS)
-    world.deliver(*(dataclasses.replace(case, hold=True) for case in cases))
+    world.deliver(*(dataclasses.replace(case, old=True) for case in cases))
     yield world
     for service in ARMED:               # what was stopped must not outlive us
         for process in processes(service):

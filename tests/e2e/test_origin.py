@@ -23,8 +23,6 @@ SASL_ELSEWHERE = (("smtp_sasl_auth_enable", "yes"),
 def deliver(world, case, headers=()):
     """Deliver one message; return its result."""
     message_id = world.send(case, headers=headers)
-    if case.hold:
-        world.release([message_id])
     world.finish([message_id])
     return world.result(case, [message_id])
 
@@ -98,8 +96,7 @@ YOUNG_MAY = Case("smtp-left-may-young", peers=(B(handshake="close"),),
 
 @pytest.mark.parametrize("case", [YOUNG_MAY], ids=lambda case: case.name)
 def test_young_message_is_as_careful_with_opportunistic_tls(case, world):
-    old = world.send(case, hold=True)
-    world.release([old], age=4)
+    old = world.send(case, age=4)
     world.finish([old])
     assert in_clear(world.result(case, [old])) == 1
     young = deliver(world, case)
@@ -202,7 +199,7 @@ STS_CASES = [
                             "the host is not in the STS policy", host=1),))),
     Case("smtp-sts-retried", peers=(B(handshake="close"),), policy=STS,
          dns=Dns("none"), nexthop="{domain}", needs=("sts-attributes",),
-         hold=True, expect=Expect(
+         old=True, expect=Expect(
              audit=(Audit("may", "secure", "Cleartext", policy="secure",
                           reason="sts-mx"),),
              warnings=(Fell("secure", "may", "sts-mx",

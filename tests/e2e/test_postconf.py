@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from testenv.postfix import write_old
+
 PARAMETERS = [agent + "_tls_" + name for agent in ("smtp", "lmtp")
               for name in ("fallback_level", "fallback_delay",
                            "audit_template")]
@@ -25,8 +27,8 @@ def directory(tmp_path):
     for name in ("main.cf.proto", "master.cf.proto", "postfix-files",
                  "dynamicmaps.cf"):
         shutil.copy("/etc/postfix/" + name, tmp_path / name)
-    (tmp_path / "main.cf").write_text(
-        "compatibility_level = 3.10\n" + "".join(
+    write_old(
+        tmp_path / "main.cf", "compatibility_level = 3.10\n" + "".join(
             f"{name} = {value_of(name)}\n" for name in PARAMETERS))
     shutil.copy("/etc/postfix/master.cf.proto", tmp_path / "master.cf")
     return tmp_path

@@ -73,7 +73,7 @@ def partial(names, fallback, audit, warnings=(), connections=2, handshakes=2,
                     if name.endswith("+") else kind.server
                     for name, kind in zip(names.split(), kinds)),
         fallback=fallback and "secure=" + fallback, nexthop="{domain}",
-        dns=Dns("none"), hold=True, recipients=("user", "other"),
+        dns=Dns("none"), old=True, recipients=("user", "other"),
         expect=Expect(audit=audit, warnings=warnings, connections=connections,
                       handshakes=handshakes, clear_mails=clear_mails,
                       messages=len(audit), **more))

@@ -207,8 +207,7 @@ AGEING = [(Case("smtp-ageing-" + name, peers=(server,), policy=SECURE,
 def test_young_message_does_not_use_cleartext_connection_of_old(
         case, tls_attempts, world):
     for number in range(2):
-        old = world.send(case, hold=True)
-        world.release([old], age=BACKOFF + 1)
+        old = world.send(case, age=BACKOFF + 1)
         world.finish([old])
         result = world.result(case, [old])
         assert [fields.get("reuse", "0") for fields in result.audits()] == [

@@ -114,12 +114,13 @@ class Site:
     def submit(self, name, domain):
         """One message from this server; wake() sets it going."""
         message_id = f"{next(self.numbers)}@{name}"
-        self.instances[name].submit(message_id, f"user@{domain}")
+        self.instances[name].maildrop.leave(message_id, [f"user@{domain}"],
+                                             sender="")
         self.pending[name].add(message_id)
 
     def wake(self):
         for made in self.instances.values():
-            made.wake_pickup()
+            made.maildrop.wake_pickup()
 
     def finish(self):
         """Wait until each message was delivered, bounced or deferred."""

@@ -28,9 +28,10 @@ from testenv.releases import has
 
 OUTPUT = TOP / "build" / "e2e"
 PATIENCE = 60                           # seconds until a delivery is overdue
+AT_ONCE = 30                            # messages under way
 AGE = 2                                 # seconds; older than OLD_ENOUGH's limit
 
-# With this limit a message that was held for AGE seconds counts as old.
+# With this limit a message that is AGE seconds old counts as old.
 OLD_ENOUGH = {"minimal_backoff_time": "1"}
 
 FULL_FIELDS = ("relay level policy configured auth protocol cipher cert_digest "
@@ -57,10 +58,10 @@ class Case:
     dns: object = None                  # Dns; without it, /etc/hosts
     sts: str = ""                       # mode of its MTA-STS policy
     tlsrpt: bool = False                # the domain wants TLS reports
-    hold: bool = False                  # sent when it is AGE seconds old
+    old: bool = False                   # its mail is AGE seconds old
     headers: tuple = ()
     body: str = "Hello.\n"
-    sendmail: tuple = ()                # more sendmail options
+    attributes: tuple = ()              # what sendmail(1) made of its options
     needs: tuple = ()                   # of Postfix, see releases.py
     expect: object = None
 
@@ -141,10 +142,9 @@ class World:
         self.transcript = Transcript(self.output / "transcript.jsonl")
         self.peers = Peers(Pki("/var/tmp/e2e-pki"), self.transcript)
         self.sent = {}                  # case name -> message IDs
-        self.queue_ids = {}             # message ID -> queue ID
         self.overdue = set()            # queue IDs given up on
         self._queue = None              # the queue after the last delivery
-        self.injected_at = {}
+        self._under_way = []            # message IDs, the last time we looked
         self._next_address = 0
         self.behaviours = {}            # case name -> its servers, placed
         self.mail_domains = {}          # case name -> domain, when not its own
@@ -211,7 +211,7 @@ class World:
         first = servers[0]
         params = {key: value.replace("{host1}", servers[-1].host)
                   for key, value in params.items()}
-        if case.hold:
+        if case.old:
             params.update(OLD_ENOUGH)
         if case.dns:
             params[case.agent + "_dns_support_level"] = "dnssec"
@@ -301,89 +301,69 @@ class World:
 
     # Sending.
 
-    def send(self, case, **options):
+    def send(self, case, headers=None, age=None):
         """Submit one message for a case; return its message ID."""
         sent = self.sent.setdefault(case.name, [])
         message_id = f"{case.name}.{len(sent)}@e2e"
         sent.append(message_id)
-        self.postfix.sendmail(
-            message_id,
-            [f"{local}@{self.mail_domain(case)}" for local in
-             options.pop("recipients", case.recipients)],
-            hold=options.pop("hold", case.hold),
-            headers=options.pop("headers", case.headers),
-            body=options.pop("body", case.body),
-            options=options.pop("sendmail", case.sendmail), **options)
-        self.injected_at[message_id] = time.time()
+        self._make_room()
+        self.postfix.maildrop.leave(
+            message_id, [f"{local}@{self.mail_domain(case)}"
+                         for local in case.recipients],
+            headers=case.headers if headers is None else headers,
+            body=case.body, attributes=case.attributes,
+            age=AGE * case.old if age is None else age)
+        self.postfix.maildrop.wake_pickup()
+        self._under_way.append(message_id)
         return message_id
 
-    def release(self, message_ids, age=AGE):
-        """Let held messages go when they are old enough."""
-        queue_ids = {}
-        for message_id in message_ids:
-            queue_id = self.postfix.queue_id(message_id)
-            queue_ids[message_id] = queue_id
-        for message_id in message_ids:
-            remaining = self.injected_at[message_id] + age - time.time()
-            if remaining > 0:           # it is the age that is waited for
-                time.sleep(remaining)
-        if queue_ids:
-            postfix.run("postsuper", "-H", "-",
-                        input="\n".join(queue_ids.values()) + "\n")
-            for queue_id in queue_ids.values():
-                postfix.run("postqueue", "-i", queue_id)
+    def _make_room(self):
+        """Wait until less is under way: Postfix would start a process for
+        each message."""
+        deadline = time.time() + PATIENCE
+        while len(self._under_way) >= AT_ONCE and time.time() < deadline:
+            self._under_way = self._still_under_way(self._under_way)
+            if len(self._under_way) >= AT_ONCE:
+                time.sleep(postfix.POLL)
+
+    def _still_under_way(self, message_ids):
+        """Those that Postfix is not done with, for now."""
+        log = self.postfix.log
+        return [message_id for message_id in message_ids
+                if (queue_id := log.queue_ids.get(message_id)) is None
+                or not (queue_id in log.removed or self._is_deferred(queue_id))]
 
     def finish(self, message_ids):
         """Wait until Postfix is done with these messages, for now."""
         deadline = time.time() + PATIENCE
-        for message_id in message_ids:
-            self.queue_ids[message_id] = self.postfix.queue_id(message_id)
-        wanted = {self.queue_ids[message_id] for message_id in message_ids}
-        log = self.postfix.log
-        done, seen = set(), 0
-        while wanted - done:
-            if time.time() > deadline:
-                self.overdue |= wanted - done
-                break
-            for line in log.lines[seen:]:
-                seen += 1
-                if line.text.endswith(": removed"):
-                    done.add(line.text.split(":")[0])
-            for queue_id in wanted - done:
-                if self._is_deferred(queue_id):
-                    done.add(queue_id)
-            if wanted - done:
-                self.say("delivered or deferred", len(wanted & done), len(wanted))
-                time.sleep(postfix.POLL)
-        log.barrier()
+        missing = self._still_under_way(message_ids)
+        while missing and time.time() < deadline:
+            self.say("delivered or deferred", len(message_ids) - len(missing),
+                     len(message_ids))
+            time.sleep(postfix.POLL)
+            missing = self._still_under_way(missing)
+        self.overdue.update(map(self.postfix.queue_id, missing))
+        self.postfix.log.barrier()
         self._queue = None
-        names = {message_id.rsplit(".", 1)[0] for message_id in message_ids}
-        self._wait_for_hang_up(names, deadline)
+        cases = [self.cases[name] for name in {
+            message_id.rsplit(".", 1)[0] for message_id in message_ids}]
+        self.wait_for_hang_up([case for case in cases
+                               if not self.keeps_connections(case)],
+                              max(deadline - time.time(), 1))
 
     @staticmethod
     def _is_deferred(queue_id):
         """Whether an attempt was made and the message waits for the next."""
-        spool = Path("/var/spool/postfix")
-        return ((spool / "deferred" / queue_id[0] / queue_id).exists()
-                and (spool / "defer" / queue_id[0] / queue_id).exists())
+        return all((postfix.SPOOL / queue / queue_id[0] / queue_id).exists()
+                   for queue in ("deferred", "defer"))
 
-    def _wait_for_hang_up(self, names, deadline):
-        """Wait until the servers have seen the end of each connection."""
-        addresses = {(placed.addr, placed.port) for name in names
-                     for placed in self.behaviours[name]
-                     if not self.keeps_connections(self.cases[name])}
-
-        def all_closed(events):
-            open_ = set()
-            for event in events:
-                if (event["addr"], event["port"]) in addresses:
-                    if event["event"] == "connect":
-                        open_.add(event["connection"])
-                    elif event["event"] == "close":
-                        open_.discard(event["connection"])
-            return not open_
-
-        self.transcript.wait_for(all_closed, max(deadline - time.time(), 1))
+    def wait_for_hang_up(self, cases, seconds=PATIENCE):
+        """Wait until the servers have seen the end of each connection; return
+        whether they have."""
+        servers = {(placed.addr, placed.port) for case in cases
+                   for placed in self.behaviours[case.name]}
+        return self.transcript.wait_for(
+            lambda: servers.isdisjoint(self.transcript.open), seconds)
 
     def keeps_connections(self, case):
         """Whether the connections of a case outlive its deliveries."""
@@ -397,8 +377,6 @@ class World:
         for case in cases:
             message_ids.append(self.send(case))
             self.say("submitted", len(message_ids), len(cases))
-        self.release([message_id for message_id, case
-                      in zip(message_ids, cases) if case.hold])
         self.finish(message_ids)
         return message_ids
 
@@ -424,11 +402,11 @@ class Result:
     def __init__(self, world, case, message_ids):
         self.world, self.case = world, case
         self.message_ids = message_ids
-        self.queue_ids = [world.queue_ids[message_id]
+        log = world.postfix.log
+        self.queue_ids = [log.queue_ids[message_id]
                           for message_id in message_ids]
         self.servers = world.behaviours[case.name]
         self.nexthop = world.nexthop(case)
-        log = world.postfix.log
         self.log = [line for queue_id in self.queue_ids
                     for line in log.by_queue_id.get(queue_id, ())]
         self.tls_log = [line for placed in self.servers

@@ -1,27 +1,14 @@
 """A Postfix instance of its own, for mail by the hundred.
 
 It runs beside the one of World, with its own configuration, queue, log and
-resolv.conf(5).  Messages are put where postdrop(1) would put them: without a
-process for each, and with any age.
+resolv.conf(5).
 """
 
-import itertools
-import os
-import shutil
-import socket
 import time
 from pathlib import Path
 
 from testenv import postfix
-
-BODY = "Hello."
-
-
-def record(kind, text):
-    """One record of a queue file; short ones have one byte of length."""
-    data = text.encode("ascii")
-    assert len(data) < 128
-    return kind.encode("ascii") + bytes((len(data),)) + data
+from testenv.maildrop import Maildrop
 
 
 class Instance:
@@ -33,7 +20,7 @@ class Instance:
         self.queue = self.root / "spool"
         self.resolver = resolver
         self.log = None
-        self._numbers = itertools.count(int(time.time()) << 16)
+        self.maildrop = Maildrop(self.queue)
 
     def configure(self, main, services):
         """services: name -> (smtp or lmtp, parameters)."""
@@ -45,7 +32,7 @@ class Instance:
                     "queue_directory": str(self.queue),
                     "data_directory": str(self.root / "data"),
                     "maillog_file": str(self.log_file()), **main}
-        (self.config / "main.cf").write_text("".join(
+        postfix.write_old(self.config / "main.cf", "".join(
             f"{name} = {value}\n" for name, value in settings.items()))
         (self.config / "master.cf").write_text(postfix.MASTER_CF + "".join(
             f"{name} unix - - n - - {agent}{postfix.master_override(params)}\n"
@@ -84,46 +71,17 @@ class Instance:
     def stop(self):
         self.command("postfix", "stop")
 
-    def submit(self, message_id, recipient, age=0, headers=()):
-        """Leave a message for pickup(8), as old as that."""
-        name = f"{next(self._numbers):X}"
-        text = ["From: sender@sender.test", f"To: {recipient}",
-                "Subject: e2e", f"Message-Id: <{message_id}>", *headers,
-                "", BODY]
-        path = self.queue / "maildrop" / name
-        with open(path, "wb", opener=lambda file, flags: os.open(
-                file, flags, 0o600)) as stream:
-            stream.write(record("T", f"{int(time.time() - age)} 0")
-                         + record("S", "") + record("R", recipient)
-                         + record("M", "")
-                         + b"".join(record("N", line) for line in text)
-                         + record("X", "") + record("E", ""))
-        shutil.chown(path, "postfix")
-        path.chmod(0o700)               # now it is complete
-
-    def wake_pickup(self):
-        with socket.socket(socket.AF_UNIX) as trigger:
-            trigger.connect(str(self.queue / "public" / "pickup"))
-            trigger.send(b"W")
-
     def finish(self, message_ids, patience):
         """Wait until these messages have left the queue; return their IDs."""
-        missing, queue_ids, gone = set(message_ids), {}, {}
-        seen = 0
-        deadline = time.time() + patience
+        log, deadline = self.log, time.time() + patience
+        missing = message_ids
         while missing and time.time() < deadline:
-            lines = self.log.lines
-            for line in lines[seen:]:
-                seen += 1
-                queue_id, _, text = line.text.partition(": ")
-                if text.startswith("message-id=<"):
-                    queue_ids[queue_id] = text[12:-1]
-                elif text == "removed" and queue_id in queue_ids:
-                    gone[queue_ids[queue_id]] = queue_id
-                    missing.discard(queue_ids[queue_id])
+            missing = [message_id for message_id in missing
+                       if log.queue_ids.get(message_id) not in log.removed]
             if missing:
                 time.sleep(postfix.POLL)
         if missing:
             raise TimeoutError(f"{len(missing)} of {len(message_ids)} messages are still under way after "
                                f"{patience} s, see {self.log.path}")
-        return gone
+        return {message_id: log.queue_ids[message_id]
+                for message_id in message_ids}

@@ -95,6 +95,7 @@ class Transcript:
     def __init__(self, path=None):
         self._events = []
         self._by_server = {}
+        self.open = {}                  # connections, by address and port
         self._file = open(path, "w", encoding="utf-8") if path else None
         self._changed = threading.Condition()
 
@@ -102,8 +103,9 @@ class Transcript:
         with self._changed:
             event["time"] = round(time.time(), 4)
             self._events.append(event)
-            self._by_server.setdefault((event["addr"], event["port"]),
-                                       []).append(event)
+            server = event["addr"], event["port"]
+            self._by_server.setdefault(server, []).append(event)
+            self._follow(server, event)
             if self._file:
                 self._file.write(json.dumps(event) + "\n")
                 self._file.flush()
@@ -114,11 +116,19 @@ class Transcript:
         with self._changed:
             return list(self._by_server.get((addr, port), ()))
 
+    def _follow(self, server, event):
+        """Keep account of open connections."""
+        if event["event"] == "connect":
+            self.open.setdefault(server, set()).add(event["connection"])
+        elif event["event"] == "close":
+            self.open[server].discard(event["connection"])
+            if not self.open[server]:
+                del self.open[server]
+
     def wait_for(self, condition, timeout):
-        """Wait until condition(all events) is true; return whether it is."""
+        """Wait until condition() is true; return whether it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: condition(self._events),
-                                          timeout)
+            return self._changed.wait_for(condition, timeout)
 
 
 GONE = None                     # in place of a reply: the server goes away
