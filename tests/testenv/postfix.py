@@ -87,6 +87,7 @@ smtp      unix - - n -    - smtp
 lmtp      unix - - n -    - lmtp
 """
 
+
 def run(*command, check=True, **options):
     """Run a command; return its standard output."""
     done = subprocess.run(command, stdout=subprocess.PIPE,
