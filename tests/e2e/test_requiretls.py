@@ -20,7 +20,7 @@ WRONG_NAME = Cert(names=("other.example",))
 
 # The obstacles: policy, server, what is said of it, how it goes without a
 # rule, and what Postfix says when it does not go.
-REQUIRETLS = ("sendopts=32",)            # of "sendmail -O requiretls=yes"
+REQUIRETLS = 1 << 5                     # of "sendmail -O requiretls=yes"
 SENDER = "Sender requested REQUIRETLS, but "
 OBSTACLES = {
     "mismatch": (
@@ -93,7 +93,7 @@ def make(reason, policy):
                 peers=(dataclasses.replace(server, features=("REQUIRETLS",)),),
                 policy=entry, fallback=level + "=may",
                 params=(("smtp_requiretls_policy", policy),),
-                attributes=REQUIRETLS, old=reason in WAIT,
+                sendopts=REQUIRETLS, old=reason in WAIT,
                 needs=("requiretls",), expect=outcome(reason, policy), **dns)
 
 
@@ -103,7 +103,7 @@ CASES = applicable(
             peers=(B(features=("REQUIRETLS",)),), policy=SECURE,
             fallback="secure=may",
             params=(("smtp_requiretls_policy", policy),),
-            attributes=REQUIRETLS, needs=("requiretls",),
+            sendopts=REQUIRETLS, needs=("requiretls",),
             expect=Expect(audit=(Audit("secure", "secure", "Verified"),)))
        for policy in POLICIES])
 

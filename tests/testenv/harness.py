@@ -61,7 +61,7 @@ class Case:
     old: bool = False                   # its mail is AGE seconds old
     headers: tuple = ()
     body: str = "Hello.\n"
-    attributes: tuple = ()              # what sendmail(1) made of its options
+    sendopts: int = 0                   # flags, from sendmail(1)'s options
     needs: tuple = ()                   # of Postfix, see releases.py
     expect: object = None
 
@@ -311,7 +311,7 @@ class World:
             message_id, [f"{local}@{self.mail_domain(case)}"
                          for local in case.recipients],
             headers=case.headers if headers is None else headers,
-            body=case.body, attributes=case.attributes,
+            body=case.body, sendopts=case.sendopts,
             age=AGE * case.old if age is None else age)
         self.postfix.maildrop.wake_pickup()
         self._under_way.append(message_id)

@@ -49,16 +49,16 @@ class Maildrop:
         self._numbers = itertools.count(int(time.time()) << 16)
 
     def leave(self, message_id, recipients, sender="sender@sender.test", age=0,
-              headers=(), body="Hello.\n", attributes=()):
-        """Leave a message, as old as that (in seconds). attributes: NAME=VALUE, what
-        sendmail(1) makes of its options."""
+              headers=(), body="Hello.\n", sendopts=0):
+        """Leave a message, as old as that (in seconds). sendopts: the flags that
+        sendmail(1) makes of its -O options, in the record with the sizes."""
         path = self.queue / "maildrop" / f"{next(self._numbers):X}"
         text = compose(message_id, sender, recipients, headers, body)
         with open(path, "wb", opener=lambda file, flags: os.open(
                 file, flags, 0o600)) as stream:
             stream.write(b"".join([
                 record("T", f"{int(time.time() - age)} 0"),
-                *(record("A", attribute) for attribute in attributes),
+                *([record("C", f"0 0 0 0 0 {sendopts}")] if sendopts else []),
                 record("S", sender),
                 *(record("R", recipient) for recipient in recipients),
                 record("M", ""),
