@@ -68,7 +68,6 @@ MAIN = {
     "smtpd_peername_lookup": "no",
     "smtpd_banner": "$myhostname ESMTP",
     "maximal_queue_lifetime": "1h",
-    "header_checks": "",
     "maillog_file": "/var/log/mail.log",
     "smtpd_relay_restrictions": "permit_mynetworks reject",
     "smtpd_client_connection_count_limit": "0",

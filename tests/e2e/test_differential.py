@@ -207,7 +207,6 @@ class Run:
         self.world = world
         self.instance = instance.Instance(ROOT, ADDRESS)
         self.places = {}                # by number
-        self.queue_ids = {}
         self.verdicts = {}              # by sequence
         self._numbers = itertools.count()
         self._tables_written = 0
@@ -287,7 +286,7 @@ class Run:
         submitted = [message_id for place, number in row
                      for message_id in place.take(number, self.instance.maildrop)]
         self.instance.maildrop.wake_pickup()
-        self.queue_ids.update(self.instance.finish(submitted, PATIENCE))
+        self.instance.finish(submitted, PATIENCE)
 
     # Judging.
 
@@ -322,11 +321,11 @@ class Run:
 
     def log_of(self, message_id):
         return "".join(f"  {line}\n" for line in self.instance.log
-                       .by_queue_id.get(self.queue_ids.get(message_id), ()))
+                       .by_queue_id.get(self.instance.log.queue_ids.get(message_id), ()))
 
     def outcome_of(self, message_id, messages, handshakes):
         """The security as the server saw it, and the record."""
-        queue_id = self.queue_ids.get(message_id)
+        queue_id = self.instance.log.queue_ids.get(message_id)
         if queue_id is None:
             return f"still under way after {PATIENCE} s"
         lines = self.instance.log.by_queue_id[queue_id]

@@ -54,8 +54,6 @@ class Site:
         self.servers = {}
         self.numbers = itertools.count()
         self.pending = {name: set() for name in names}
-        self.seen = dict.fromkeys(names, 0)
-        self.queue_ids = {}
         for number, (domain, (_policy, behaviour, _)) in enumerate(DESTINATIONS.items()):
             self.place(domain, behaviour, f"127.0.2.{number + 1}")
         Path("/etc/hosts").write_text("127.0.0.1 localhost\n" + "".join(
@@ -114,8 +112,8 @@ class Site:
     def submit(self, name, domain):
         """One message from this server; wake() sets it going."""
         message_id = f"{next(self.numbers)}@{name}"
-        self.instances[name].maildrop.leave(message_id, [f"user@{domain}"],
-                                             sender="")
+        self.instances[name].maildrop.leave(
+            message_id, [f"user@{domain}"], sender="")
         self.pending[name].add(message_id)
 
     def wake(self):
@@ -128,12 +126,9 @@ class Site:
                  "end of the deliveries")
 
     def remaining(self, name):
-        lines = self.instances[name].log.lines
-        for line in lines[self.seen[name]:]:
-            queue_id, _, text = line.text.partition(": ")
-            if text.startswith("message-id=<"):
-                self.queue_ids[queue_id] = text[12:-1]
-            elif ", status=" in text and queue_id in self.queue_ids:
-                self.pending[name].discard(self.queue_ids[queue_id])
-        self.seen[name] = len(lines)
+        log = self.instances[name].log
+        self.pending[name] = {
+            message_id for message_id in self.pending[name]
+            if not any(", status=" in line.text for line in
+                       log.by_queue_id.get(log.queue_ids.get(message_id), ()))}
         return self.pending[name]

@@ -325,6 +325,8 @@ class World:
             self._under_way = self._still_under_way(self._under_way)
             if len(self._under_way) >= AT_ONCE:
                 time.sleep(postfix.POLL)
+        if len(self._under_way) >= AT_ONCE:
+            self._under_way = []        # finish() says which are overdue
 
     def _still_under_way(self, message_ids):
         """Those that Postfix is not done with, for now."""

@@ -4,7 +4,6 @@ It runs beside the one of World, with its own configuration, queue, log and
 resolv.conf(5).
 """
 
-import time
 from pathlib import Path
 
 from testenv import postfix
@@ -28,7 +27,7 @@ class Instance:
         for directory in (self.config, self.queue, self.root / "data"):
             directory.mkdir(parents=True, exist_ok=True)
         postfix.run("chown", "postfix", str(self.root / "data"))
-        settings = {**postfix.MAIN_CF, "header_checks": "",
+        settings = {**postfix.MAIN_CF,
                     "queue_directory": str(self.queue),
                     "data_directory": str(self.root / "data"),
                     "maillog_file": str(self.log_file()), **main}
@@ -72,16 +71,9 @@ class Instance:
         self.command("postfix", "stop")
 
     def finish(self, message_ids, patience):
-        """Wait until these messages have left the queue; return their IDs."""
-        log, deadline = self.log, time.time() + patience
-        missing = message_ids
-        while missing and time.time() < deadline:
-            missing = [message_id for message_id in missing
-                       if log.queue_ids.get(message_id) not in log.removed]
-            if missing:
-                time.sleep(postfix.POLL)
-        if missing:
-            raise TimeoutError(f"{len(missing)} of {len(message_ids)} messages are still under way after "
-                               f"{patience} s, see {self.log.path}")
-        return {message_id: log.queue_ids[message_id]
-                for message_id in message_ids}
+        """Wait until these messages have left the queue."""
+        log = self.log
+        log.wait_for(lambda _: all(
+            log.queue_ids.get(message_id) in log.removed
+            for message_id in message_ids), patience,
+            f"end of {len(message_ids)} messages in {log.path}")

@@ -10,6 +10,7 @@ import shutil
 import socket
 import time
 
+SENDER = "sender@sender.test"
 LINE_LIMIT = 2048                       # line_length_limit
 READY = 0o700                           # the mode of a file that is complete
 
@@ -33,9 +34,9 @@ def line_records(line):
     yield record("N", line)
 
 
-def compose(message_id, sender, recipients, headers, body):
+def compose(message_id, recipients, headers=(), body="Hello.\n"):
     """The lines of a message."""
-    return [f"From: {sender or 'sender@sender.test'}", f"To: {', '.join(recipients)}",
+    return [f"From: {SENDER}", f"To: {', '.join(recipients)}",
             "Subject: e2e", f"Message-Id: <{message_id}>",
             "Date: Thu, 1 Jan 2026 00:00:00 +0000", *headers,
             "", *body.splitlines()]
@@ -48,12 +49,12 @@ class Maildrop:
         self.queue = queue
         self._numbers = itertools.count(int(time.time()) << 16)
 
-    def leave(self, message_id, recipients, sender="sender@sender.test", age=0,
-              headers=(), body="Hello.\n", sendopts=0):
+    def leave(self, message_id, recipients, sender=SENDER, age=0, sendopts=0, **content):
         """Leave a message, as old as that (in seconds). sendopts: the flags that
-        sendmail(1) makes of its -O options, in the record with the sizes."""
+        sendmail(1) makes of its -O options, in the record with the sizes;
+        content: see compose()."""
         path = self.queue / "maildrop" / f"{next(self._numbers):X}"
-        text = compose(message_id, sender, recipients, headers, body)
+        text = compose(message_id, recipients, **content)
         with open(path, "wb", opener=lambda file, flags: os.open(
                 file, flags, 0o600)) as stream:
             stream.write(b"".join([

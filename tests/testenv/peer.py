@@ -93,7 +93,6 @@ class Transcript:
     """What happened, in order, for everybody to read and to wait for."""
 
     def __init__(self, path=None):
-        self._events = []
         self._by_server = {}
         self.open = {}                  # connections, by address and port
         self._file = open(path, "w", encoding="utf-8") if path else None
@@ -102,7 +101,6 @@ class Transcript:
     def add(self, **event):
         with self._changed:
             event["time"] = round(time.time(), 4)
-            self._events.append(event)
             server = event["addr"], event["port"]
             self._by_server.setdefault(server, []).append(event)
             self._follow(server, event)

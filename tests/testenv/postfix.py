@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from testenv.maildrop import Maildrop, compose
+from testenv.maildrop import SENDER, Maildrop, compose
 
 CONFIG = Path("/etc/postfix")
 LOG_FILE = Path("/var/log/postfix-e2e.log")
@@ -286,10 +286,11 @@ class Postfix:
             if (CONFIG / name).exists():
                 shutil.copy(CONFIG / name, directory / name)
 
-    def sendmail(self, message_id, recipients, sender="sender@sender.test"):
+    @staticmethod
+    def sendmail(message_id, recipients):
         """Submit one message the way that users do."""
-        run("sendmail", "-i", "-f", sender, *recipients, input="\n".join(
-            compose(message_id, sender, recipients, (), "Hello.\n")) + "\n")
+        run("sendmail", "-i", "-f", SENDER, *recipients,
+            input="\n".join(compose(message_id, recipients)) + "\n")
 
     def queue_id(self, message_id, timeout=60):
         return self.log.wait_for(
